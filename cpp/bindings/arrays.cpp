@@ -1,0 +1,53 @@
+#include "arrays.hpp"
+
+#include <utility>
+
+namespace sharpwave::bindings {
+
+namespace {
+
+ColumnKind kind_of(const py::dtype& dtype) {
+  if (!dtype.attr("isnative").cast<bool>()) return ColumnKind::kOther;
+  if (dtype.kind() == 'b') return ColumnKind::kBool;
+  if (dtype.kind() == 'i' && dtype.itemsize() == 8) return ColumnKind::kInt64;
+  if (dtype.kind() == 'f' && dtype.itemsize() == 4) return ColumnKind::kFloat32;
+  return ColumnKind::kOther;
+}
+
+}  // namespace
+
+ColumnType::ColumnType(std::string field_name, py::dtype field_dtype,
+                       std::vector<py::ssize_t> field_shape)
+    : name(std::move(field_name)),
+      dtype(std::move(field_dtype)),
+      shape(std::move(field_shape)),
+      kind(kind_of(dtype)) {}
+
+std::vector<py::ssize_t> ColumnType::shape_behind(const std::vector<py::ssize_t>& lead) const {
+  std::vector<py::ssize_t> all = lead;
+  all.insert(all.end(), shape.begin(), shape.end());
+  return all;
+}
+
+py::capsule keep_alive(std::shared_ptr<std::byte> block) {
+  auto owner = std::make_unique<std::shared_ptr<std::byte>>(std::move(block));
+  const auto let_go = [](void* held) { delete static_cast<std::shared_ptr<std::byte>*>(held); };
+  py::capsule capsule(owner.get(), let_go);
+  owner.release();
+  return capsule;
+}
+
+py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,
+                     const py::object& base) {
+  return {dtype, shape, data, base};
+}
+
+py::array view_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
+                    const std::vector<py::ssize_t>& strides, const void* data,
+                    const py::object& base) {
+  py::array view(dtype, shape, strides, data, base);
+  py::detail::array_proxy(view.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return view;
+}
+
+}  // namespace sharpwave::bindings

@@ -1,0 +1,55 @@
+#pragma once
+// NumPy arrays over our memory, and the parts of NumPy's C structures that the hot path reads.
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <vector>
+
+namespace sharpwave::bindings {
+
+namespace py = pybind11;
+
+// The kinds of field for which single Python numbers are read without NumPy's help.
+enum class ColumnKind { kOther, kBool, kInt64, kFloat32 };
+
+// How one field looks in NumPy.
+struct ColumnType {
+  ColumnType(std::string field_name, py::dtype field_dtype, std::vector<py::ssize_t> field_shape);
+
+  std::string name;
+  py::dtype dtype;
+  std::vector<py::ssize_t> shape;
+  ColumnKind kind;
+
+  // An array of `lead` axes followed by the field's own.
+  [[nodiscard]] std::vector<py::ssize_t> shape_behind(const std::vector<py::ssize_t>& lead) const;
+};
+
+inline const py::detail::PyArray_Proxy* as_array(PyObject* object) {
+  return py::detail::array_proxy(object);
+}
+
+// An ndarray itself, not a subclass: nothing about it is overridden.
+inline bool is_array(PyObject* object) {
+  return Py_TYPE(object) == py::detail::npy_api::get().PyArray_Type_;
+}
+
+inline bool is_contiguous(PyObject* array) {
+  return (as_array(array)->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) != 0;
+}
+
+// A capsule that keeps `block` alive. Its destructor may run on any thread: it only lets go.
+py::capsule keep_alive(std::shared_ptr<std::byte> block);
+
+// A writable C-contiguous array over memory that `base` keeps alive.
+py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,
+                     const py::object& base);
+
+// Likewise with strides, and read-only.
+py::array view_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
+                    const std::vector<py::ssize_t>& strides, const void* data, const py::object& base);
+
+}  // namespace sharpwave::bindings

@@ -1,0 +1,121 @@
+#include "bindings.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "buffer.hpp"
+#include "fastcall.hpp"
+#include "sharpwave/error.hpp"
+
+namespace sharpwave::bindings {
+namespace {
+
+std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const py::object& action,
+                             const py::dict& extra_fields, std::size_t num_envs, float gamma,
+                             bool skip_resets, std::uint64_t seed, const py::object& batch_type,
+                             const py::object& cast, const py::object& final_obs) {
+  Leaves obs_leaves;
+  Leaves action_leaves;
+  Leaves extra_leaves;
+  Tree obs_tree(obs, "obs", obs_leaves);
+  Tree action_tree(action, "action", action_leaves);
+  for (const auto& [name, field] : extra_fields) {
+    Tree(field, name.cast<std::string>(), extra_leaves);
+  }
+  std::vector<ColumnType> types = std::move(obs_leaves.types);
+  types.insert(types.end(), action_leaves.types.begin(), action_leaves.types.end());
+  types.emplace_back("reward", py::dtype::of<float>(), std::vector<py::ssize_t>{});
+  types.insert(types.end(), extra_leaves.types.begin(), extra_leaves.types.end());
+  BatchShape shape{std::move(obs_tree),
+                   std::move(action_tree),
+                   std::move(types),
+                   {"terminated", py::dtype::of<bool>(), {}},
+                   {"truncated", py::dtype::of<bool>(), {}},
+                   {"discount", py::dtype::of<float>(), {}},
+                   {"index", py::dtype::of<std::int64_t>(), {}},
+                   batch_type};
+  Schema schema(std::move(obs_leaves.fields), std::move(action_leaves.fields),
+                std::move(extra_leaves.fields));
+  return std::make_unique<Buffer>(std::move(shape), std::move(schema),
+                                  Options{capacity, num_envs, gamma, skip_resets, seed},
+                                  Casting(cast), final_obs);
+}
+
+// The stored rows of one column, in slot order: (rows, *field), or (num_envs, rows, *field).
+py::array view(const Buffer& buffer, const Column& column, const ColumnType& type,
+               const py::object& owner) {
+  const auto environments = static_cast<py::ssize_t>(buffer.core.options().environments);
+  const auto stride = static_cast<py::ssize_t>(column.stride);
+  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(buffer.core.longest())};
+  std::vector<py::ssize_t> strides{stride};
+  if (environments > 1) {
+    shape.insert(shape.begin(), environments);
+    strides.insert(strides.begin(), stride * static_cast<py::ssize_t>(buffer.core.ring_capacity()));
+  }
+  for (const py::ssize_t step : py::detail::c_strides(type.shape, type.dtype.itemsize())) {
+    strides.push_back(step);
+  }
+  return view_over(type.dtype, type.shape_behind(shape), strides, column.data, owner);
+}
+
+py::object get(const py::object& self, const std::string& name) {
+  const auto& buffer = self.cast<const Buffer&>();
+  const Schema& schema = buffer.core.schema();
+  const auto column = [&](std::size_t f) {
+    return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f], self));
+  };
+  const auto flag = [&](std::size_t offset) {
+    Column metas = buffer.core.metas();
+    metas.data += offset;
+    return py::object(view(buffer, metas, buffer.shape.terminated, self));
+  };
+  const auto nothing = [](const py::object&) {};
+  if (name == "obs") return buffer.shape.obs.build(column, nothing);
+  if (name == "action") {
+    return buffer.shape.action.build([&](std::size_t f) { return column(schema.obs().size() + f); },
+                                     nothing);
+  }
+  if (name == "terminated") return flag(offsetof(Meta, terminated));
+  if (name == "truncated") return flag(offsetof(Meta, truncated));
+  for (std::size_t f = schema.reward(); f < buffer.shape.types.size(); ++f) {
+    if (buffer.shape.types[f].name == name) return column(f);
+  }
+  throw UnknownName("'" + name + "' is not a stored column; those are obs, action, reward, "
+                    "terminated, truncated and the extra fields (a row's next_obs is the obs of "
+                    "the row behind it, and is given by sample())");
+}
+
+void end_episode(Buffer& buffer, const py::object& env_ids) {
+  const Environments chosen(env_ids.ptr(), buffer.core.all_environments());
+  buffer.core.end_episode(chosen.get());
+}
+
+}  // namespace
+
+void bind_replay_buffer(py::module_& m) {
+  const auto release = py::call_guard<py::gil_scoped_release>();
+  py::class_<Buffer> buffer(m, "ReplayBuffer");
+  buffer
+      .def(py::init(&make), py::kw_only(), py::arg("capacity"), py::arg("obs"), py::arg("action"),
+           py::arg("extra_fields"), py::arg("num_envs"), py::arg("gamma"), py::arg("skip_resets"),
+           py::arg("seed"), py::arg("batch_type"), py::arg("cast"), py::arg("final_obs"))
+      .def("end_episode", &end_episode, py::arg("env_ids") = py::none(),
+           "Cut the streams of these environments here, as an explicit reset does. Default: all.")
+      .def("clear", [](Buffer& b) { b.core.clear(); }, release,
+           "Forget every row. The generator goes on, and so do the names in ``batch.index``.")
+      .def("__len__", [](const Buffer& b) { return b.core.size(); })
+      .def("__getitem__", &get, py::arg("name"),
+           "A read-only view, without a copy, of a stored column in slot order.")
+      .def_property_readonly("capacity", [](const Buffer& b) { return b.core.capacity(); },
+                             "The transitions that fit: ``capacity // num_envs * num_envs``.")
+      .def_property_readonly("num_envs", [](const Buffer& b) { return b.core.options().environments; },
+                             "How many environments have a stream of their own.")
+      .def_property_readonly("gamma", [](const Buffer& b) { return b.core.options().gamma; },
+                             "What ``discount`` is where an episode goes on.")
+      .def_property_readonly("nbytes", [](const Buffer& b) { return b.core.size_bytes(); },
+                             "Bytes of memory held for storage.");
+  attach_fast_methods(buffer);
+}
+
+}  // namespace sharpwave::bindings

@@ -1,0 +1,13 @@
+#pragma once
+// What module.cpp calls, one function a file.
+
+#include <pybind11/pybind11.h>
+
+namespace sharpwave::bindings {
+
+void bind_replay_buffer(pybind11::module_& m);
+void bind_td(pybind11::module_& m);
+void bind_tensors(pybind11::module_& m);
+void bind_build_info(pybind11::module_& m);
+
+}  // namespace sharpwave::bindings

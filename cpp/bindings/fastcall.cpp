@@ -1,0 +1,179 @@
+#include "fastcall.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "arguments.hpp"
+#include "buffer.hpp"
+#include "docstrings.hpp"
+#include "errors.hpp"
+#include "sharpwave/error.hpp"
+
+namespace sharpwave::bindings {
+namespace {
+
+// Work of more bytes than this is worth giving other threads the interpreter for.
+constexpr std::size_t kReleaseAbove = std::size_t{64} << 10;
+
+constexpr std::int64_t kLargestBatch = std::int64_t{1} << 32;
+
+constexpr Call kAdd{"add", 7};
+constexpr Call kExtend{"extend", 6};
+
+Buffer& buffer_of(PyObject* self) {
+  auto* const instance = reinterpret_cast<py::detail::instance*>(self);
+  void* const value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
+  if (value == nullptr) throw py::type_error("ReplayBuffer.__init__() was not called");
+  return *static_cast<Buffer*>(value);
+}
+
+// Pointers to the columns of a call: on the stack for the usual number of fields.
+class Pointers {
+ public:
+  explicit Pointers(std::size_t count) : count_(count) {
+    if (count > few_.size()) many_.resize(count);
+  }
+  const std::byte*& operator[](std::size_t i) { return many_.empty() ? few_[i] : many_[i]; }
+  [[nodiscard]] std::span<const std::byte* const> get() const {
+    return {many_.empty() ? few_.data() : many_.data(), count_};
+  }
+
+ private:
+  std::size_t count_;
+  std::array<const std::byte*, 16> few_;  // NOLINT: written before it is read
+  std::vector<const std::byte*> many_;
+};
+
+bool any(const bool* flags, std::size_t count) {
+  return std::find(flags, flags + count, true) != flags + count;
+}
+
+// With same-step autoreset the next_obs of an ended row is the next episode's first observation;
+// the true one is in info.
+py::object true_next_obs(const Buffer& buffer, const Arguments& given, const Steps& steps) {
+  const std::size_t rows = steps.environments.size();
+  if (!any(steps.terminated, rows) && !any(steps.truncated, rows)) {
+    return py::reinterpret_borrow<py::object>(given[kNextObs]);
+  }
+  py::array_t<bool> ended(static_cast<py::ssize_t>(rows));
+  for (std::size_t i = 0; i < rows; ++i) {
+    ended.mutable_data()[i] = steps.terminated[i] || steps.truncated[i];
+  }
+  const py::handle info = given[kInfo] == nullptr ? Py_None : given[kInfo];
+  return buffer.final_obs(py::handle(given[kNextObs]), info, ended);
+}
+
+void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& lead,
+         std::span<const std::uint32_t> environments) {
+  const Schema& schema = buffer.core.schema();
+  const BatchShape& shape = buffer.shape;
+  const std::size_t first_action = schema.obs().size();
+  ValueReader reader(lead, buffer.casting);
+  Pointers fields(schema.fields().size());
+  Pointers next_obs(first_action);
+  const auto read = [&](PyObject* value, std::size_t f) { fields[f] = reader.read(value, shape.types[f]); };
+  const auto flags = [&](Argument argument, const ColumnType& type) {
+    return reinterpret_cast<const bool*>(reader.read(given[argument], type));
+  };
+
+  shape.obs.each(given[kObs], read);
+  shape.action.each(given[kAction], [&](PyObject* value, std::size_t f) { read(value, first_action + f); });
+  read(given[kReward], schema.reward());
+  for (std::size_t i = 0; i < schema.extras().size(); ++i) {
+    read(given.extra(i), schema.reward() + 1 + i);
+  }
+  const std::size_t rows = lead.rows();
+  const std::size_t count = environments.size();
+  Steps steps{count == 0 ? 0 : rows / count,
+              environments,
+              fields.get(),
+              next_obs.get(),
+              flags(kTerminated, shape.terminated),
+              flags(kTruncated, shape.truncated)};
+  py::object successor = py::reinterpret_borrow<py::object>(given[kNextObs]);
+  if (call.name == kAdd.name && !buffer.final_obs.is_none()) {
+    successor = true_next_obs(buffer, given, steps);
+  }
+  shape.obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
+    next_obs[f] = reader.read(value, shape.types[f]);
+  });
+  buffer.core.add(steps);
+}
+
+py::ssize_t steps_in(PyObject* terminated) {
+  const py::ssize_t length = PySequence_Size(terminated);
+  if (length >= 0) return length;
+  PyErr_Clear();
+  throw InvalidValue("terminated: expected leading axes (T, num_envs), or (T,) with one environment, got " +
+                     py::repr(terminated).cast<std::string>());
+}
+
+std::span<const ColumnType> extras_of(const Buffer& buffer) {
+  return std::span(buffer.shape.types).subspan(buffer.core.schema().reward() + 1);
+}
+
+PyObject* py_add(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+  return guarded([&] {
+    Buffer& buffer = buffer_of(self);
+    const Arguments given(kAdd, extras_of(buffer), args, static_cast<std::size_t>(positional), keywords);
+    const Environments chosen(given[kEnvIds], buffer.core.all_environments());
+    const auto count = static_cast<py::ssize_t>(chosen.get().size());
+    const bool one = buffer.core.options().environments == 1 && count == 1;
+    add(buffer, kAdd, given, {{count, 0}, 1, one}, chosen.get());
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+  return guarded([&] {
+    Buffer& buffer = buffer_of(self);
+    const Arguments given(kExtend, extras_of(buffer), args, static_cast<std::size_t>(positional), keywords);
+    const Environments chosen(given[kEnvIds], buffer.core.all_environments());
+    const auto count = static_cast<py::ssize_t>(chosen.get().size());
+    const bool one = buffer.core.options().environments == 1 && count == 1;
+    add(buffer, kExtend, given, {{steps_in(given[kTerminated]), count}, 2, one}, chosen.get());
+    Py_RETURN_NONE;
+  });
+}
+
+std::size_t batch_size_of(PyObject* value) {
+  const Py_ssize_t size = PyBool_Check(value) ? 0 : PyNumber_AsSsize_t(value, nullptr);
+  if (size > 0 && size <= kLargestBatch) return static_cast<std::size_t>(size);
+  PyErr_Clear();
+  throw InvalidValue("batch_size: expected an integer from 1 to 2^32, got " + py::repr(value).cast<std::string>());
+}
+
+PyObject* py_sample(PyObject* self, PyObject* value) {
+  return guarded([&] {
+    Buffer& buffer = buffer_of(self);
+    const std::size_t rows = batch_size_of(value);
+    const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), rows);
+    std::optional<py::gil_scoped_release> released;
+    if (loan->layout().bytes > kReleaseAbove) released.emplace();
+    buffer.core.sample(loan->layout(), loan->block());
+    released.reset();
+    return py::object(loan->batch()).release().ptr();
+  });
+}
+
+PyMethodDef kMethods[] = {
+    {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(py_add)),
+     METH_FASTCALL | METH_KEYWORDS, doc::kAdd},
+    {"extend", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(py_extend)),
+     METH_FASTCALL | METH_KEYWORDS, doc::kExtend},
+    {"sample", py_sample, METH_O, doc::kSample},
+};
+
+}  // namespace
+
+void attach_fast_methods(const py::object& buffer_class) {
+  for (PyMethodDef& method : kMethods) {
+    auto* const type = reinterpret_cast<PyTypeObject*>(buffer_class.ptr());
+    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
+    if (!descriptor) throw py::error_already_set();
+    buffer_class.attr(method.ml_name) = descriptor;
+  }
+}
+
+}  // namespace sharpwave::bindings

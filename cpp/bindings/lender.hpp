@@ -1,0 +1,84 @@
+#pragma once
+// Lender: the Batch objects that sample() hands out, used again once nobody else holds any part.
+//
+// A batch whose reference counts say that only the Lender still knows it, its dict, its containers
+// and its arrays is filled anew: no allocation, no array object made. A batch of which the user
+// keeps anything (an array, a view, a tensor: each holds a reference to the array) is left to them,
+// and its memory returns to the core's pool with the last reference.
+//
+// Threads: the GIL. Without one (free-threaded builds) every batch is new.
+
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "arrays.hpp"
+#include "sharpwave/batch.hpp"
+#include "tree.hpp"
+
+namespace sharpwave::bindings {
+
+// How a batch of one buffer looks.
+struct BatchShape {
+  Tree obs;
+  Tree action;
+  std::vector<ColumnType> types;  // one a schema field
+  ColumnType terminated;
+  ColumnType truncated;
+  ColumnType discount;
+  ColumnType index;
+  py::object batch_type;
+};
+
+// A batch made once: the Python object and everything in it.
+class Loan {
+ public:
+  Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows);
+
+  [[nodiscard]] const BatchLayout& layout() const { return layout_; }
+  [[nodiscard]] std::byte* block() const { return block_.get(); }
+  [[nodiscard]] const py::object& batch() const { return batch_; }
+  // Whether nobody but this loan holds any part of the batch, and nobody changed it.
+  [[nodiscard]] bool is_back() const;
+
+ private:
+  struct Array {
+    py::array array;
+    std::vector<py::ssize_t> shape;
+    std::vector<py::ssize_t> strides;
+    PyObject* dtype;
+    int flags;
+  };
+  struct Container {
+    py::object object;
+    py::ssize_t size;
+    py::ssize_t references;  // ours and its owner's
+  };
+
+  void add_array(const py::array& array);
+  [[nodiscard]] static bool is_untouched(const Array& array);
+  py::dict columns(const BatchShape& shape, const Schema& schema);
+
+  BatchLayout layout_;
+  BlockPool::Block block_;
+  py::object batch_;
+  std::vector<Array> arrays_;
+  std::vector<Container> containers_;
+};
+
+class Lender {
+ public:
+  // A loan of `rows` rows. The caller holds its batch while it is being filled.
+  std::shared_ptr<Loan> lend(const BatchShape& shape, const Schema& schema, BlockPool& pool,
+                             std::size_t rows);
+
+ private:
+  static constexpr std::size_t kKept = 4;
+
+  std::vector<std::shared_ptr<Loan>> loans_;
+  std::size_t oldest_ = 0;
+};
+
+}  // namespace sharpwave::bindings

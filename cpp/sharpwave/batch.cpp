@@ -1,0 +1,62 @@
+#include "sharpwave/batch.hpp"
+
+#include <algorithm>
+
+namespace sharpwave {
+namespace {
+
+constexpr std::size_t kLine = 64;
+
+}  // namespace
+
+BatchLayout::BatchLayout(const Schema& schema, std::size_t batch_rows) : rows(batch_rows), bytes(0) {
+  const auto place = [this](std::size_t row_bytes) {
+    const std::size_t at = bytes;
+    bytes += (rows * row_bytes + kLine - 1) / kLine * kLine;
+    return at;
+  };
+  for (const Field& field : schema.fields()) fields.push_back(place(field.bytes()));
+  for (const Field& field : schema.obs()) next_obs.push_back(place(field.bytes()));
+  terminated = place(sizeof(bool));
+  truncated = place(sizeof(bool));
+  discount = place(sizeof(float));
+  index = place(sizeof(std::int64_t));
+}
+
+BlockPool::Block BlockPool::lend(std::size_t bytes) {
+  auto* const block = new Memory(take(bytes));
+  const auto give_back = [pool = shared_from_this(), block](std::byte*) {
+    pool->give_back(std::move(*block));
+    delete block;
+  };
+  return {block->data(), give_back};
+}
+
+std::size_t BlockPool::free_blocks() const {
+  const std::lock_guard lock(mutex_);
+  return free_.size();
+}
+
+Memory BlockPool::take(std::size_t bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto fits = [bytes](const Memory& block) { return block.size() == bytes; };
+    const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
+    if (found != free_.rend()) {
+      Memory block = std::move(*found);
+      free_.erase(std::next(found).base());
+      return block;
+    }
+  }
+  check_memory_available(bytes);
+  return Memory(bytes);
+}
+
+void BlockPool::give_back(Memory block) noexcept {
+  const std::lock_guard lock(mutex_);
+  if (free_.capacity() < kKept) free_.reserve(kKept);
+  if (free_.size() == kKept) free_.erase(free_.begin());
+  free_.push_back(std::move(block));
+}
+
+}  // namespace sharpwave

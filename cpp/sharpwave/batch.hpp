@@ -1,0 +1,53 @@
+#pragma once
+// A batch's memory: where each column lies in a block, and the pool that blocks come from.
+//
+// Ownership: a block belongs to whoever holds its shared_ptr; the last one to let go, on any thread
+// and without any lock of ours held, gives it back to the pool. The pool outlives its blocks.
+// Cost: lending is a few instructions when a block of that size is free.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sharpwave/memory.hpp"
+#include "sharpwave/schema.hpp"
+
+namespace sharpwave {
+
+// Offsets in a block for `rows` rows. Every column starts on a cache line.
+struct BatchLayout {
+  BatchLayout(const Schema& schema, std::size_t rows);
+
+  std::size_t rows;
+  std::vector<std::size_t> fields;    // one a schema field
+  std::vector<std::size_t> next_obs;  // one an obs field
+  std::size_t terminated;             // bool
+  std::size_t truncated;              // bool
+  std::size_t discount;               // float32
+  std::size_t index;                  // int64
+  std::size_t bytes;
+};
+
+class BlockPool : public std::enable_shared_from_this<BlockPool> {
+ public:
+  using Block = std::shared_ptr<std::byte>;
+
+  // A block of at least `bytes` bytes that nobody else holds. THROWS OutOfMemory.
+  Block lend(std::size_t bytes);
+  [[nodiscard]] std::size_t free_blocks() const;
+
+ private:
+  static constexpr std::size_t kKept = 8;
+
+  Memory take(std::size_t bytes);
+  void give_back(Memory block) noexcept;
+
+  mutable std::mutex mutex_;
+  std::vector<Memory> free_;  // guarded by mutex_, newest last: it is the one still in the cache
+};
+
+}  // namespace sharpwave

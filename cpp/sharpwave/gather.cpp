@@ -1,0 +1,111 @@
+#include "sharpwave/gather.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sharpwave/kernels/cpu.hpp"
+
+namespace sharpwave {
+namespace {
+
+using Rows = std::span<const std::uint64_t>;
+
+// Hot columns are copied in tiles that stay in the first-level cache, while the records of the rows
+// kAhead further on are on their way.
+constexpr std::size_t kTile = 16;
+constexpr std::size_t kFar = 64;
+constexpr std::uintptr_t kLine = 64;
+
+bool is_hot(const Column& column) { return column.bytes <= Table::kColdBytes; }
+
+Rows part(Rows rows, std::size_t begin, std::size_t count) {
+  begin = std::min(begin, rows.size());
+  return rows.subspan(begin, std::min(count, rows.size() - begin));
+}
+
+// What a sample touches of the records: the row, and the obs at the head of the row behind it.
+std::size_t touched_bytes(const Table& table, std::size_t obs_fields) {
+  std::size_t end = 0;
+  for (const Column& column : table.columns().first(obs_fields)) {
+    if (!is_hot(column)) continue;
+    end = static_cast<std::size_t>(column.data - table.records().data) + column.bytes;
+  }
+  return table.records().bytes + end;
+}
+
+template <Soon kSoon>
+void prefetch_records(const Column& records, std::size_t bytes, Rows rows) {
+  for (const std::uint64_t row : rows) {
+    const std::byte* const begin = records.row(row);
+    const std::byte* const end = begin + bytes;
+    const std::byte* line = begin - reinterpret_cast<std::uintptr_t>(begin) % kLine;
+    for (; line < end; line += kLine) prefetch<kSoon>(line);
+  }
+}
+
+void copy_column(const Column& column, Rows rows, std::byte* out, std::size_t begin) {
+  kernels().gather(out + begin * column.bytes, column.data, column.stride, column.bytes, rows.data(),
+                   rows.size());
+}
+
+}  // namespace
+
+void Gather::read_meta(const Source& from, Rows rows, std::size_t begin, const Target& to) {
+  auto* const terminated = reinterpret_cast<bool*>(to.block + to.layout.terminated) + begin;
+  auto* const truncated = reinterpret_cast<bool*>(to.block + to.layout.truncated) + begin;
+  auto* const discount = reinterpret_cast<float*>(to.block + to.layout.discount) + begin;
+  const float discounts[] = {from.gamma, 0.0F};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Meta meta = from.table.meta(rows[i]);
+    terminated[i] = meta.terminated;
+    truncated[i] = meta.truncated;
+    discount[i] = discounts[static_cast<int>(meta.terminated)];
+    next_rows_[begin + i] = rows[i] + 1;
+    if (meta.successor == Meta::kNextRow) continue;
+    next_rows_[begin + i] = rows[i];
+    if (meta.successor == Meta::kFirstRow) {
+      next_rows_[begin + i] = rows[i] + 1 - from.ring_capacity;
+    } else {
+      from_side_.push_back({begin + i, meta.successor - Meta::kSide});
+    }
+  }
+}
+
+void Gather::operator()(const Source& from, Rows rows, const Target& to) {
+  const std::span<const Column> columns = from.table.columns();
+  const std::size_t obs_fields = to.layout.next_obs.size();
+  const std::size_t bytes = touched_bytes(from.table, obs_fields);
+  const Column& records = from.table.records();
+  next_rows_.resize(rows.size());
+  from_side_.clear();
+
+  prefetch_records<Soon::kLater>(records, bytes, part(rows, 0, kFar));
+  prefetch_records<Soon::kNext>(records, bytes, part(rows, 0, kTile));
+  for (std::size_t begin = 0; begin < rows.size(); begin += kTile) {
+    prefetch_records<Soon::kLater>(records, bytes, part(rows, begin + kFar, kTile));
+    prefetch_records<Soon::kNext>(records, bytes, part(rows, begin + kTile, kTile));
+    const Rows tile = part(rows, begin, kTile);
+    read_meta(from, tile, begin, to);
+    const Rows next_tile = part(next_rows_, begin, kTile);
+    for (std::size_t f = 0; f < columns.size(); ++f) {
+      if (!is_hot(columns[f])) continue;
+      copy_column(columns[f], tile, to.block + to.layout.fields[f], begin);
+      if (f < obs_fields) {
+        copy_column(columns[f], next_tile, to.block + to.layout.next_obs[f], begin);
+      }
+    }
+  }
+  for (std::size_t f = 0; f < columns.size(); ++f) {
+    if (is_hot(columns[f])) continue;
+    copy_column(columns[f], rows, to.block + to.layout.fields[f], 0);
+    if (f < obs_fields) copy_column(columns[f], next_rows_, to.block + to.layout.next_obs[f], 0);
+  }
+  for (const FromSide& one : from_side_) {
+    for (std::size_t f = 0; f < obs_fields; ++f) {
+      const std::size_t size = columns[f].bytes;
+      std::memcpy(to.block + to.layout.next_obs[f] + one.at * size, from.side.at(f, one.row), size);
+    }
+  }
+}
+
+}  // namespace sharpwave

@@ -1,0 +1,55 @@
+#pragma once
+// The hot loops, chosen once for this machine's processor.
+//
+// kernels.inl is compiled for the baseline and again for wider vectors; kernels() picks the widest
+// that the processor has, or the one that the environment variable SHARPWAVE_CPU names ("baseline",
+// "avx2", "avx512").
+//
+// Threads: all. Invariants: every set of kernels returns the same bits.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sharpwave {
+
+// `rows` values of `actions` each, row after row.
+template <typename Real>
+struct QValues {
+  const Real* values;
+  std::size_t rows;
+  std::size_t actions;
+};
+
+struct Kernels {
+  const char* name;
+
+  // out[i] = the `bytes` bytes at source + rows[i] * stride, for count rows.
+  void (*gather)(std::byte* out, const std::byte* source, std::size_t stride, std::size_t bytes,
+                 const std::uint64_t* rows, std::size_t count);
+
+  // out = reward + discount * max_a next_q
+  void (*target_f32)(const float* reward, const float* discount, QValues<float> next_q, float* out);
+  void (*target_f64)(const double* reward, const double* discount, QValues<double> next_q, double* out);
+
+  // out = reward + discount * next_q_target[argmax_a next_q_online]
+  void (*double_target_f32)(const float* reward, const float* discount, QValues<float> online,
+                            const float* next_q_target, float* out);
+  void (*double_target_f64)(const double* reward, const double* discount, QValues<double> online,
+                            const double* next_q_target, double* out);
+};
+
+const Kernels& kernels();
+
+// Towards the second-level cache, for what is wanted later; towards the first, for what comes next.
+enum class Soon { kLater, kNext };
+
+template <Soon kSoon>
+void prefetch(const void* address) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(address, 0, kSoon == Soon::kNext ? 3 : 2);
+#else
+  (void)address;
+#endif
+}
+
+}  // namespace sharpwave

@@ -1,0 +1,74 @@
+#pragma once
+// Table: rows of fields in memory. Small fields of a row lie together in one record, so that one
+// or two cache lines hold a whole transition; a field of more than kColdBytes has a column alone.
+//
+// Threads: none; the owner locks. Ownership: owns its memory.
+// Invariants: (1) column(f).row(i) is field f of row i for the table's whole life;
+//             (2) obs fields come first in a record and Meta last.
+// Cost: access is one multiplication.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sharpwave/memory.hpp"
+#include "sharpwave/schema.hpp"
+
+namespace sharpwave {
+
+struct Column {
+  std::byte* data;
+  std::size_t stride;  // from row to row
+  std::size_t bytes;   // of one row's value
+
+  [[nodiscard]] std::byte* row(std::size_t i) const { return data + i * stride; }
+};
+
+// What is known of a stored row beside its fields.
+struct Meta {
+  // Where the successor lies: the obs of the row behind, the obs of the ring's first row, or side
+  // row `successor - kSide`.
+  static constexpr std::uint32_t kNextRow = 0;
+  static constexpr std::uint32_t kFirstRow = 1;
+  static constexpr std::uint32_t kSide = 2;
+
+  bool terminated;
+  bool truncated;
+  bool cut;  // the stream was cut behind this row
+  std::uint32_t successor;
+};
+
+class Table {
+ public:
+  static constexpr std::size_t kColdBytes = 256;
+
+  enum class WithMeta : bool { kNo, kYes };
+
+  // Bytes that a table of `rows` rows takes. THROWS OutOfMemory past what a size_t can say.
+  static std::size_t bytes(std::span<const Field> fields, std::size_t rows, WithMeta meta);
+
+  // THROWS OutOfMemory.
+  Table(std::span<const Field> fields, std::size_t rows, WithMeta meta);
+
+  [[nodiscard]] std::span<const Column> columns() const { return columns_; }
+  // The records: every hot field, then Meta. `bytes` is the record's size.
+  [[nodiscard]] const Column& records() const { return records_; }
+  // REQUIRES: WithMeta::kYes.
+  [[nodiscard]] Meta& meta(std::size_t row) const {
+    return *reinterpret_cast<Meta*>(records_.row(row) + meta_offset_);
+  }
+  // Where every row's Meta lies. REQUIRES: WithMeta::kYes.
+  [[nodiscard]] Column metas() const {
+    return {records_.data + meta_offset_, records_.stride, sizeof(Meta)};
+  }
+  [[nodiscard]] std::size_t size_bytes() const;
+
+ private:
+  std::vector<Memory> memory_;
+  std::vector<Column> columns_;
+  Column records_{};
+  std::size_t meta_offset_ = 0;
+};
+
+}  // namespace sharpwave
