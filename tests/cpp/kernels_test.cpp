@@ -1,0 +1,37 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "sharpwave/kernels/cpu.hpp"
+#include "sharpwave/rng.hpp"
+
+TEST_CASE("gathering copies every size of row from every stride") {
+  sharpwave::Rng rng(1);
+  constexpr std::size_t kRows = 40;
+  for (const std::size_t bytes :
+       {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 68, 96, 128, 255, 256, 257, 1504, 5000}) {
+    const std::size_t stride = bytes + rng.below(9);
+    std::vector<std::byte> source(kRows * stride);
+    for (std::byte& value : source) value = static_cast<std::byte>(rng.next());
+    for (const std::size_t count : {0, 1, 2, 33}) {
+      std::vector<std::uint64_t> rows(count);
+      for (auto& row : rows) row = rng.below(kRows);
+      std::vector<std::byte> out(count * bytes + 1, std::byte{0x5A});
+      sharpwave::kernels().gather(out.data(), source.data(), stride, bytes, rows.data(), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        CHECK(std::memcmp(out.data() + i * bytes, source.data() + rows[i] * stride, bytes) == 0);
+      }
+      CHECK(out.back() == std::byte{0x5A});  // nothing is written behind the last row
+    }
+  }
+}
+
+TEST_CASE("the environment names the kernels") {
+  const char* const wanted = std::getenv("SHARPWAVE_CPU");
+  if (wanted != nullptr && std::string(wanted) == "baseline") {
+    CHECK(std::string(sharpwave::kernels().name) == "baseline");
+  }
+}
