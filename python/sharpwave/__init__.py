@@ -1,0 +1,45 @@
+"""Exact, composable and fast replay buffers in C++, with Q-learning agents in PyTorch.
+
+Importing this package needs NumPy only; ``sharpwave.agents`` is loaded when it is first used and
+needs ``pip install "sharpwave[train]"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sharpwave import td
+from sharpwave.batch import Batch
+from sharpwave.build_info import __version__, build_config
+from sharpwave.field import Field
+from sharpwave.replay_buffer import ReplayBuffer
+from sharpwave.samplers import Uniform
+
+if TYPE_CHECKING:
+    from sharpwave import agents
+
+__all__ = [
+    "Batch",
+    "Field",
+    "ReplayBuffer",
+    "Uniform",
+    "__version__",
+    "agents",
+    "build_config",
+    "td",
+]
+
+for _public in (Batch, Field, ReplayBuffer, Uniform, build_config):
+    _public.__module__ = __name__
+del _public
+
+
+def __getattr__(name: str) -> Any:
+    if name == "agents":
+        return importlib.import_module("sharpwave.agents")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

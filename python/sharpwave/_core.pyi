@@ -1,0 +1,71 @@
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sharpwave.batch import Batch
+from sharpwave.field import Field
+from sharpwave.spaces import FieldTree
+
+class ReplayBuffer:
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        obs: FieldTree,
+        action: FieldTree,
+        extra_fields: dict[str, Field],
+        num_envs: int,
+        gamma: float,
+        skip_resets: bool,
+        seed: int,
+        batch_type: type[Batch],
+        cast: Callable[..., NDArray[np.generic]],
+        final_obs: Callable[[Any, Any, NDArray[np.bool_]], Any] | None,
+    ) -> None: ...
+    def add(
+        self,
+        obs: Any,
+        action: Any,
+        reward: Any,
+        next_obs: Any,
+        terminated: Any,
+        truncated: Any,
+        info: Any = None,
+        *,
+        env_ids: Iterable[int] | None = None,
+        **extra: Any,
+    ) -> None: ...
+    def extend(
+        self,
+        obs: Any,
+        action: Any,
+        reward: Any,
+        next_obs: Any,
+        terminated: Any,
+        truncated: Any,
+        *,
+        env_ids: Iterable[int] | None = None,
+        **extra: Any,
+    ) -> None: ...
+    def sample(self, batch_size: int) -> Batch: ...
+    def end_episode(self, env_ids: Iterable[int] | None = None) -> None: ...
+    def clear(self) -> None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, name: str) -> Any: ...
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def num_envs(self) -> int: ...
+    @property
+    def gamma(self) -> float: ...
+    @property
+    def nbytes(self) -> int: ...
+
+def td_target(reward: Any, discount: Any, next_q: Any, out: Any, /) -> Any: ...
+def td_double_target(
+    reward: Any, discount: Any, next_q_online: Any, next_q_target: Any, out: Any, /
+) -> Any: ...
+def tensors(columns: dict[str, Any], tensor_class: type) -> dict[str, Any] | None: ...
+def build_info() -> dict[str, Any]: ...
