@@ -45,9 +45,13 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
 // The stored rows of one column, in slot order: (rows, *field), or (num_envs, rows, *field).
 py::array view(const Buffer& buffer, const Column& column, const ColumnType& type,
                const py::object& owner) {
+  const std::size_t rows = [&] {
+    const py::gil_scoped_release released;
+    return buffer.core.longest();
+  }();
   const auto environments = static_cast<py::ssize_t>(buffer.core.options().environments);
   const auto stride = static_cast<py::ssize_t>(column.stride);
-  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(buffer.core.longest())};
+  std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(rows)};
   std::vector<py::ssize_t> strides{stride};
   if (environments > 1) {
     shape.insert(shape.begin(), environments);
@@ -88,6 +92,7 @@ py::object get(const py::object& self, const std::string& name) {
 
 void end_episode(Buffer& buffer, const py::object& env_ids) {
   const Environments chosen(env_ids.ptr(), buffer.core.all_environments());
+  const py::gil_scoped_release released;
   buffer.core.end_episode(chosen.get());
 }
 
@@ -104,7 +109,12 @@ void bind_replay_buffer(py::module_& m) {
            "Cut the streams of these environments here, as an explicit reset does. Default: all.")
       .def("clear", [](Buffer& b) { b.core.clear(); }, release,
            "Forget every row. The generator goes on, and so do the names in ``batch.index``.")
-      .def("__len__", [](const Buffer& b) { return b.core.size(); })
+      .def("_before_fork", [](Buffer& b) { b.core.before_fork(); }, release, "For sharpwave._fork.")
+      .def("_after_fork_in_parent", [](Buffer& b) { b.core.after_fork_in_parent(); },
+           "For sharpwave._fork.")
+      .def("_after_fork_in_child", [](Buffer& b, std::uint64_t pid) { b.core.after_fork_in_child(pid); },
+           py::arg("pid"), "For sharpwave._fork.")
+      .def("__len__", [](const Buffer& b) { return b.core.size(); }, release)
       .def("__getitem__", &get, py::arg("name"),
            "A read-only view, without a copy, of a stored column in slot order.")
       .def_property_readonly("capacity", [](const Buffer& b) { return b.core.capacity(); },
@@ -113,7 +123,10 @@ void bind_replay_buffer(py::module_& m) {
                              "How many environments have a stream of their own.")
       .def_property_readonly("gamma", [](const Buffer& b) { return b.core.options().gamma; },
                              "What ``discount`` is where an episode goes on.")
-      .def_property_readonly("nbytes", [](const Buffer& b) { return b.core.size_bytes(); },
+      .def_property_readonly("nbytes", [](const Buffer& b) {
+                               const py::gil_scoped_release released;
+                               return b.core.size_bytes();
+                             },
                              "Bytes of memory held for storage.");
   attach_fast_methods(buffer);
 }

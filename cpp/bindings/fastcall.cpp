@@ -21,6 +21,18 @@ constexpr std::int64_t kLargestBatch = std::int64_t{1} << 32;
 constexpr Call kAdd{"add", 7};
 constexpr Call kExtend{"extend", 6};
 
+// Lets other threads have the interpreter where the work is worth it, and where there is a lock to
+// wait for: whoever has it may need the interpreter before giving it up (os.fork's hooks do).
+class ReleaseIfWorth {
+ public:
+  ReleaseIfWorth(const Buffer& buffer, std::size_t bytes) {
+    if (bytes > kReleaseAbove || buffer.core.is_busy()) released_.emplace();
+  }
+
+ private:
+  std::optional<py::gil_scoped_release> released_;
+};
+
 Buffer& buffer_of(PyObject* self) {
   auto* const instance = reinterpret_cast<py::detail::instance*>(self);
   void* const value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
@@ -98,6 +110,7 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
   shape.obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
     next_obs[f] = reader.read(value, shape.types[f]);
   });
+  const ReleaseIfWorth released(buffer, rows * schema.row_bytes());
   buffer.core.add(steps);
 }
 
@@ -149,10 +162,10 @@ PyObject* py_sample(PyObject* self, PyObject* value) {
     Buffer& buffer = buffer_of(self);
     const std::size_t rows = batch_size_of(value);
     const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), rows);
-    std::optional<py::gil_scoped_release> released;
-    if (loan->layout().bytes > kReleaseAbove) released.emplace();
-    buffer.core.sample(loan->layout(), loan->block());
-    released.reset();
+    {
+      const ReleaseIfWorth released(buffer, loan->layout().bytes);
+      buffer.core.sample(loan->layout(), loan->block());
+    }
     return py::object(loan->batch()).release().ptr();
   });
 }

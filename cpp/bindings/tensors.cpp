@@ -1,6 +1,5 @@
 #include "tensors.hpp"
 
-#include <array>
 #include <memory>
 #include <vector>
 
@@ -11,12 +10,11 @@
 namespace sharpwave::bindings {
 namespace {
 
-// One allocation a tensor: what DLPack points to, and the array that owns the memory.
+// What DLPack points to, and the array that owns the memory.
 struct OwnedTensor {
   dlpack::ManagedTensor managed;
   py::object array;
-  std::vector<std::int64_t> shape;
-  std::vector<std::int64_t> strides;
+  std::vector<std::int64_t> extents;  // the shape, then the strides
 };
 
 // Frameworks free tensors on threads of their own, and at exit.
@@ -87,14 +85,23 @@ const dlpack::ExchangeApi* exchange_of(PyTypeObject* tensor_class) {
 
 py::object tensor_over(const py::array& array, const dlpack::ExchangeApi& exchange) {
   auto owned = std::make_unique<OwnedTensor>();
-  const py::ssize_t itemsize = array.itemsize();
+  const auto axes = static_cast<std::size_t>(array.ndim());
   owned->array = array;
-  owned->shape.assign(array.shape(), array.shape() + array.ndim());
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) owned->strides.push_back(array.strides(i) / itemsize);
-  owned->managed = {{1, 0}, owned.get(), delete_owned, 0,
-                    {as_array(array.ptr())->data, {dlpack::Device::kCpu, 0},
-                     static_cast<std::int32_t>(array.ndim()), data_type(array.dtype()),
-                     owned->shape.data(), owned->strides.data(), 0}};
+  owned->extents.assign(array.shape(), array.shape() + axes);
+  for (std::size_t i = 0; i < axes; ++i) {
+    owned->extents.push_back(array.strides()[i] / array.itemsize());
+  }
+  owned->managed = {{1, 0},
+                    owned.get(),
+                    delete_owned,
+                    0,
+                    {as_array(array.ptr())->data,
+                     {dlpack::Device::kCpu, 0},
+                     static_cast<std::int32_t>(axes),
+                     data_type(array.dtype()),
+                     owned->extents.data(),
+                     owned->extents.data() + axes,
+                     0}};
   void* made = nullptr;
   if (exchange.to_object(&owned->managed, &made) != 0) throw py::error_already_set();
   owned.release();

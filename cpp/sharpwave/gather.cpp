@@ -10,11 +10,10 @@ namespace {
 
 using Rows = std::span<const std::uint64_t>;
 
-// Hot columns are copied in tiles that stay in the first-level cache, while the records of the rows
-// kAhead further on are on their way.
-constexpr std::size_t kTile = 16;
-constexpr std::size_t kFar = 64;
-constexpr std::uintptr_t kLine = 64;
+// Hot columns are copied in tiles that stay in the first-level cache, while the records of the next
+// tile are on their way.
+constexpr std::size_t kTile = 32;
+constexpr std::size_t kLine = 64;
 
 bool is_hot(const Column& column) { return column.bytes <= Table::kColdBytes; }
 
@@ -33,13 +32,13 @@ std::size_t touched_bytes(const Table& table, std::size_t obs_fields) {
   return table.records().bytes + end;
 }
 
-template <Soon kSoon>
+// As many prefetches for every row, wherever it begins: a count that depended on the row's place
+// would be a branch that no predictor learns.
 void prefetch_records(const Column& records, std::size_t bytes, Rows rows) {
   for (const std::uint64_t row : rows) {
     const std::byte* const begin = records.row(row);
-    const std::byte* const end = begin + bytes;
-    const std::byte* line = begin - reinterpret_cast<std::uintptr_t>(begin) % kLine;
-    for (; line < end; line += kLine) prefetch<kSoon>(line);
+    for (std::size_t at = 0; at < bytes; at += kLine) prefetch(begin + at);
+    prefetch(begin + bytes - 1);
   }
 }
 
@@ -79,11 +78,9 @@ void Gather::operator()(const Source& from, Rows rows, const Target& to) {
   next_rows_.resize(rows.size());
   from_side_.clear();
 
-  prefetch_records<Soon::kLater>(records, bytes, part(rows, 0, kFar));
-  prefetch_records<Soon::kNext>(records, bytes, part(rows, 0, kTile));
+  prefetch_records(records, bytes, part(rows, 0, kTile));
   for (std::size_t begin = 0; begin < rows.size(); begin += kTile) {
-    prefetch_records<Soon::kLater>(records, bytes, part(rows, begin + kFar, kTile));
-    prefetch_records<Soon::kNext>(records, bytes, part(rows, begin + kTile, kTile));
+    prefetch_records(records, bytes, part(rows, begin + kTile, kTile));
     const Rows tile = part(rows, begin, kTile);
     read_meta(from, tile, begin, to);
     const Rows next_tile = part(next_rows_, begin, kTile);

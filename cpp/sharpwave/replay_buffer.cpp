@@ -138,6 +138,13 @@ void ReplayBuffer::clear() {
   side_.release_all();
 }
 
+void ReplayBuffer::after_fork_in_child(std::uint64_t process) {
+  rng_ = Rng(rng_.next(), process);
+  mutex_.unlock();
+}
+
+bool ReplayBuffer::is_busy() const { return !std::unique_lock(mutex_, std::try_to_lock).owns_lock(); }
+
 void ReplayBuffer::sample(const BatchLayout& layout, std::byte* block) {
   const std::lock_guard lock(mutex_);
   if (std::all_of(rings_.begin(), rings_.end(), [](const Ring& ring) { return ring.size() == 0; })) {

@@ -58,6 +58,14 @@ class ReplayBuffer {
   // Forgets every row. The generator and the transitions' names go on.
   void clear();
 
+  // Around fork(): nobody is inside while the process is copied, and the child draws from a stream
+  // of its own. REQUIRES: one of the after_ methods follows in each process, on the same thread.
+  void before_fork() { mutex_.lock(); }
+  void after_fork_in_parent() { mutex_.unlock(); }
+  void after_fork_in_child(std::uint64_t process);
+  // Whether a call would have to wait now.
+  [[nodiscard]] bool is_busy() const;
+
   // Draws layout.rows rows and fills the block. THROWS InvalidValue when nothing is stored.
   void sample(const BatchLayout& layout, std::byte* block);
 

@@ -47,6 +47,7 @@ Schema::Schema(std::vector<Field> obs, std::vector<Field> action, std::vector<Fi
   fields_.push_back({"reward", "float32", sizeof(float), {}});
   append(fields_, std::move(extras));
   check(fields_);
+  for (const Field& field : fields_) row_bytes_ += field.bytes();
 }
 
 }  // namespace sharpwave

@@ -37,11 +37,14 @@ class Schema {
   }
   [[nodiscard]] std::span<const Field> extras() const { return fields().subspan(reward() + 1); }
   [[nodiscard]] std::size_t reward() const { return obs_count_ + action_count_; }
+  // Bytes of one transition's fields.
+  [[nodiscard]] std::size_t row_bytes() const { return row_bytes_; }
 
  private:
   std::size_t obs_count_;
   std::size_t action_count_;
   std::vector<Field> fields_;
+  std::size_t row_bytes_ = 0;
 };
 
 }  // namespace sharpwave

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sharpwave import _core
 from sharpwave._casting import cast
+from sharpwave._fork import watch
 from sharpwave.autoreset import MODES, mode_of, true_next_obs
 from sharpwave.batch import Batch
 from sharpwave.field import Field
@@ -107,6 +108,7 @@ class ReplayBuffer(_core.ReplayBuffer):
             cast=cast,
             final_obs=true_next_obs if autoreset == "same_step" else None,
         )
+        watch(self)
 
     @classmethod
     def for_env(cls: type[_Self], env: Any, capacity: int, **options: Any) -> _Self:

@@ -40,13 +40,11 @@ struct Kernels {
 
 const Kernels& kernels();
 
-// Towards the second-level cache, for what is wanted later; towards the first, for what comes next.
-enum class Soon { kLater, kNext };
-
-template <Soon kSoon>
-void prefetch(const void* address) {
+// Into the second-level cache: a core has room for more outstanding lines there than in the first
+// level, and copying from the second level costs next to nothing (docs/decisions/0003).
+inline void prefetch(const void* address) {
 #if defined(__GNUC__) || defined(__clang__)
-  __builtin_prefetch(address, 0, kSoon == Soon::kNext ? 3 : 2);
+  __builtin_prefetch(address, 0, 2);
 #else
   (void)address;
 #endif

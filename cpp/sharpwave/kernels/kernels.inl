@@ -74,41 +74,112 @@ inline void gather(std::byte* out, const std::byte* source, std::size_t stride, 
   gather_cold(out, source, stride, bytes, rows, count);
 }
 
+// On the bits, because a maximum of integers is a reduction that compilers vectorize.
+inline bool has_nan(const float* values, std::size_t count) {
+  std::uint32_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, values + i, sizeof(bits));
+    bits &= 0x7FFFFFFFU;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest > 0x7F800000U;
+}
+
+inline bool has_nan(const double* values, std::size_t count) {
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t bits;
+    __builtin_memcpy(&bits, values + i, sizeof(bits));
+    bits &= 0x7FFFFFFFFFFFFFFFU;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest > 0x7FF0000000000000U;
+}
+
 // NaN is larger than everything, as in torch.max: a broken network shows in its targets.
 template <typename Real>
 bool exceeds(Real value, Real best) {
   return value > best || (value != value && best == best);
 }
 
+// out = reward + discount * (the value of the best action), where `online` chooses the action and
+// `valued` values it. This is the definition; it is run where there is a NaN.
 template <typename Real>
-Real largest(const Real* q, std::size_t actions) {
-  Real best = q[0];
-  for (std::size_t a = 1; a < actions; ++a) best = exceeds(q[a], best) ? q[a] : best;
-  return best;
+void plain_target(const Real* reward, const Real* discount, QValues<Real> online,
+                     const Real* valued, Real* out) {
+  for (std::size_t i = 0; i < online.rows; ++i) {
+    const Real* const q = online.values + i * online.actions;
+    std::size_t best = 0;
+    for (std::size_t a = 1; a < online.actions; ++a) best = exceeds(q[a], q[best]) ? a : best;
+    out[i] = reward[i] + discount[i] * valued[i * online.actions + best];
+  }
+}
+
+// Straight code for each row, by recursion in place of a loop, is what compilers vectorize. There is
+// no NaN here, and no branch.
+template <std::size_t kActions, typename Real>
+Real largest(const Real* q) {
+  if constexpr (kActions == 1) {
+    return q[0];
+  } else {
+    const Real best = largest<kActions - 1>(q);
+    return q[kActions - 1] > best ? q[kActions - 1] : best;
+  }
 }
 
 template <typename Real>
-std::size_t first_largest(const Real* q, std::size_t actions) {
-  std::size_t best = 0;
-  for (std::size_t a = 1; a < actions; ++a) best = exceeds(q[a], q[best]) ? a : best;
-  return best;
+struct Chosen {
+  Real q;
+  Real value;
+};
+
+template <std::size_t kActions, typename Real>
+Chosen<Real> chosen(const Real* q, const Real* valued) {
+  if constexpr (kActions == 1) {
+    return {q[0], valued[0]};
+  } else {
+    const Chosen<Real> best = chosen<kActions - 1>(q, valued);
+    const bool is_better = q[kActions - 1] > best.q;
+    return {is_better ? q[kActions - 1] : best.q, is_better ? valued[kActions - 1] : best.value};
+  }
 }
 
-template <typename Real>
-void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real* out) {
-  for (std::size_t i = 0; i < next_q.rows; ++i) {
-    out[i] = reward[i] + discount[i] * largest(next_q.values + i * next_q.actions, next_q.actions);
+// The value of the best action of each row: the maximum itself, or what `valued` gives.
+template <std::size_t kActions, typename Real>
+void target_of(const Real* reward, const Real* discount, QValues<Real> online, const Real* valued,
+               Real* out) {
+  if (valued == online.values) {
+    for (std::size_t i = 0; i < online.rows; ++i) {
+      out[i] = reward[i] + discount[i] * largest<kActions>(online.values + i * kActions);
+    }
+  } else {
+    for (std::size_t i = 0; i < online.rows; ++i) {
+      const std::size_t at = i * kActions;
+      out[i] = reward[i] + discount[i] * chosen<kActions>(online.values + at, valued + at).value;
+    }
   }
 }
 
 template <typename Real>
 void double_target(const Real* reward, const Real* discount, QValues<Real> online,
-                   const Real* next_q_target, Real* out) {
-  for (std::size_t i = 0; i < online.rows; ++i) {
-    const Real* const q = online.values + i * online.actions;
-    const std::size_t chosen = first_largest(q, online.actions);
-    out[i] = reward[i] + discount[i] * next_q_target[i * online.actions + chosen];
+                   const Real* valued, Real* out) {
+  if (has_nan(online.values, online.rows * online.actions)) {
+    return plain_target(reward, discount, online, valued, out);
   }
+  switch (online.actions) {
+    case 2: return target_of<2>(reward, discount, online, valued, out);
+    case 3: return target_of<3>(reward, discount, online, valued, out);
+    case 4: return target_of<4>(reward, discount, online, valued, out);
+    case 5: return target_of<5>(reward, discount, online, valued, out);
+    case 6: return target_of<6>(reward, discount, online, valued, out);
+    default: return plain_target(reward, discount, online, valued, out);
+  }
+}
+
+template <typename Real>
+void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real* out) {
+  double_target(reward, discount, next_q, next_q.values, out);
 }
 
 inline constexpr Kernels kSet = {kName,
