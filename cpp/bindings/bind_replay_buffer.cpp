@@ -16,9 +16,11 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
                              bool skip_resets, std::uint64_t seed, const py::object& batch_type,
                              const py::object& cast, const py::object& final_obs) {
   Leaves obs_leaves;
+  Leaves next_obs_leaves;
   Leaves action_leaves;
   Leaves extra_leaves;
   Tree obs_tree(obs, "obs", obs_leaves);
+  Tree next_obs_tree(obs, "next_obs", next_obs_leaves);
   Tree action_tree(action, "action", action_leaves);
   for (const auto& [name, field] : extra_fields) {
     Tree(field, name.cast<std::string>(), extra_leaves);
@@ -28,8 +30,10 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
   types.emplace_back("reward", py::dtype::of<float>(), std::vector<py::ssize_t>{});
   types.insert(types.end(), extra_leaves.types.begin(), extra_leaves.types.end());
   BatchShape shape{std::move(obs_tree),
+                   std::move(next_obs_tree),
                    std::move(action_tree),
                    std::move(types),
+                   std::move(next_obs_leaves.types),
                    {"terminated", py::dtype::of<bool>(), {}},
                    {"truncated", py::dtype::of<bool>(), {}},
                    {"discount", py::dtype::of<float>(), {}},
@@ -64,7 +68,7 @@ py::array view(const Buffer& buffer, const Column& column, const ColumnType& typ
 }
 
 py::object get(const py::object& self, const std::string& name) {
-  const auto& buffer = self.cast<const Buffer&>();
+  const Buffer& buffer = buffer_of(self);
   const Schema& schema = buffer.core.schema();
   const auto column = [&](std::size_t f) {
     return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f], self));
@@ -90,16 +94,51 @@ py::object get(const py::object& self, const std::string& name) {
                     "the row behind it, and is given by sample())");
 }
 
-void end_episode(Buffer& buffer, const py::object& env_ids) {
+void end_episode(const py::object& self, const py::object& env_ids) {
+  Buffer& buffer = buffer_of(self);
   const Environments chosen(env_ids.ptr(), buffer.core.all_environments());
   const py::gil_scoped_release released;
   buffer.core.end_episode(chosen.get());
 }
 
+// A method or property that calls `function` with the core, without the GIL: it may have to wait for
+// the lock, and whoever holds the lock may be waiting for the GIL.
+template <typename Function>
+auto of_core(Function function) {
+  return [function](const py::object& self) {
+    ReplayBuffer& core = buffer_of(self).core;
+    const py::gil_scoped_release released;
+    return function(core);
+  };
+}
+
+void bind_forking(py::class_<Buffer>& buffer) {
+  constexpr const char* kDoc = "For sharpwave._fork.";
+  buffer.def("_before_fork", of_core([](ReplayBuffer& core) { core.before_fork(); }), kDoc)
+      .def("_after_fork_in_parent", of_core([](ReplayBuffer& core) { core.after_fork_in_parent(); }),
+           kDoc)
+      .def(
+          "_after_fork_in_child",
+          [](const py::object& self, std::uint64_t pid) { buffer_of(self).core.after_fork_in_child(pid); },
+          py::arg("pid"), kDoc);
+}
+
+void bind_properties(py::class_<Buffer>& buffer) {
+  buffer
+      .def_property_readonly("capacity", of_core([](const ReplayBuffer& core) { return core.capacity(); }),
+                             "The transitions that fit: ``capacity // num_envs * num_envs``.")
+      .def_property_readonly("num_envs",
+                             of_core([](const ReplayBuffer& core) { return core.options().environments; }),
+                             "How many environments have a stream of their own.")
+      .def_property_readonly("gamma", of_core([](const ReplayBuffer& core) { return core.options().gamma; }),
+                             "What ``discount`` is where an episode goes on.")
+      .def_property_readonly("nbytes", of_core([](const ReplayBuffer& core) { return core.size_bytes(); }),
+                             "Bytes of memory held for storage.");
+}
+
 }  // namespace
 
 void bind_replay_buffer(py::module_& m) {
-  const auto release = py::call_guard<py::gil_scoped_release>();
   py::class_<Buffer> buffer(m, "ReplayBuffer");
   buffer
       .def(py::init(&make), py::kw_only(), py::arg("capacity"), py::arg("obs"), py::arg("action"),
@@ -107,27 +146,13 @@ void bind_replay_buffer(py::module_& m) {
            py::arg("seed"), py::arg("batch_type"), py::arg("cast"), py::arg("final_obs"))
       .def("end_episode", &end_episode, py::arg("env_ids") = py::none(),
            "Cut the streams of these environments here, as an explicit reset does. Default: all.")
-      .def("clear", [](Buffer& b) { b.core.clear(); }, release,
+      .def("clear", of_core([](ReplayBuffer& core) { core.clear(); }),
            "Forget every row. The generator goes on, and so do the names in ``batch.index``.")
-      .def("_before_fork", [](Buffer& b) { b.core.before_fork(); }, release, "For sharpwave._fork.")
-      .def("_after_fork_in_parent", [](Buffer& b) { b.core.after_fork_in_parent(); },
-           "For sharpwave._fork.")
-      .def("_after_fork_in_child", [](Buffer& b, std::uint64_t pid) { b.core.after_fork_in_child(pid); },
-           py::arg("pid"), "For sharpwave._fork.")
-      .def("__len__", [](const Buffer& b) { return b.core.size(); }, release)
+      .def("__len__", of_core([](const ReplayBuffer& core) { return core.size(); }))
       .def("__getitem__", &get, py::arg("name"),
-           "A read-only view, without a copy, of a stored column in slot order.")
-      .def_property_readonly("capacity", [](const Buffer& b) { return b.core.capacity(); },
-                             "The transitions that fit: ``capacity // num_envs * num_envs``.")
-      .def_property_readonly("num_envs", [](const Buffer& b) { return b.core.options().environments; },
-                             "How many environments have a stream of their own.")
-      .def_property_readonly("gamma", [](const Buffer& b) { return b.core.options().gamma; },
-                             "What ``discount`` is where an episode goes on.")
-      .def_property_readonly("nbytes", [](const Buffer& b) {
-                               const py::gil_scoped_release released;
-                               return b.core.size_bytes();
-                             },
-                             "Bytes of memory held for storage.");
+           "A read-only view, without a copy, of a stored column in slot order.");
+  bind_forking(buffer);
+  bind_properties(buffer);
   attach_fast_methods(buffer);
 }
 

@@ -27,4 +27,14 @@ struct Buffer {
   py::object final_obs;
 };
 
+// The Buffer of a Python object. pybind11 would make up an empty one where __init__ has not run or
+// has failed; a debugger that shows such an object must not crash. THROWS TypeError.
+// REQUIRES: `self` is an instance of the bound class.
+inline Buffer& buffer_of(const py::handle& self) {
+  auto* const instance = reinterpret_cast<py::detail::instance*>(self.ptr());
+  void* const value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
+  if (value == nullptr) throw py::type_error("ReplayBuffer.__init__() has not run");
+  return *static_cast<Buffer*>(value);
+}
+
 }  // namespace sharpwave::bindings

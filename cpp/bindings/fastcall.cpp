@@ -33,13 +33,6 @@ class ReleaseIfWorth {
   std::optional<py::gil_scoped_release> released_;
 };
 
-Buffer& buffer_of(PyObject* self) {
-  auto* const instance = reinterpret_cast<py::detail::instance*>(self);
-  void* const value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
-  if (value == nullptr) throw py::type_error("ReplayBuffer.__init__() was not called");
-  return *static_cast<Buffer*>(value);
-}
-
 // Pointers to the columns of a call: on the stack for the usual number of fields.
 class Pointers {
  public:
@@ -107,8 +100,8 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
   if (call.name == kAdd.name && !buffer.final_obs.is_none()) {
     successor = true_next_obs(buffer, given, steps);
   }
-  shape.obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
-    next_obs[f] = reader.read(value, shape.types[f]);
+  shape.next_obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
+    next_obs[f] = reader.read(value, shape.next_obs_types[f]);
   });
   const ReleaseIfWorth released(buffer, rows * schema.row_bytes());
   buffer.core.add(steps);

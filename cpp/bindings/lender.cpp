@@ -5,8 +5,12 @@
 namespace sharpwave::bindings {
 namespace {
 
-py::ssize_t size_of(PyObject* container) {
-  return PyDict_Check(container) ? PyDict_GET_SIZE(container) : PyTuple_GET_SIZE(container);
+// Ours, and that of the dict, tuple or batch that it belongs to.
+constexpr py::ssize_t kOursAndItsOwners = 2;
+
+bool has_weak_references(PyObject* object) {
+  const py::ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
+  return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
 template <typename List>
@@ -19,7 +23,7 @@ std::vector<py::ssize_t> listed(const List* values, py::ssize_t count) {
 Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows)
     : layout_(schema, rows), block_(pool.lend(layout_.bytes)) {
   const py::dict dict = columns(shape, schema);
-  containers_.push_back({dict, size_of(dict.ptr()), 2});
+  add_container(dict);
   batch_ = shape.batch_type(dict);
 }
 
@@ -31,19 +35,17 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
     add_array(array);
     return py::object(std::move(array));
   };
-  const auto keep_container = [&](const py::object& container) {
-    containers_.push_back({container, size_of(container.ptr()), 2});
-  };
+  const auto keep_container = [this](const py::object& container) { add_container(container); };
   const std::size_t first_action = schema.obs().size();
   const auto obs = [&](std::size_t f) { return column(shape.types[f], layout_.fields[f]); };
-  const auto next_obs = [&](std::size_t f) { return column(shape.types[f], layout_.next_obs[f]); };
+  const auto next_obs = [&](std::size_t f) { return column(shape.next_obs_types[f], layout_.next_obs[f]); };
   const auto action = [&](std::size_t f) { return obs(first_action + f); };
 
   py::dict all;
   all["obs"] = shape.obs.build(obs, keep_container);
   all["action"] = shape.action.build(action, keep_container);
   all["reward"] = obs(schema.reward());
-  all["next_obs"] = shape.obs.build(next_obs, keep_container);
+  all["next_obs"] = shape.next_obs.build(next_obs, keep_container);
   all["terminated"] = column(shape.terminated, layout_.terminated);
   all["truncated"] = column(shape.truncated, layout_.truncated);
   all["discount"] = column(shape.discount, layout_.discount);
@@ -60,28 +62,50 @@ void Loan::add_array(const py::array& array) {
                      made->descr, made->flags});
 }
 
+void Loan::add_container(const py::object& container) {
+  Container added{container, {}};
+  if (PyDict_Check(container.ptr())) {
+    for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(container)) {
+      added.items.emplace_back(key.ptr(), value.ptr());
+    }
+  }
+  containers_.push_back(std::move(added));
+}
+
 // An array can be changed in place (shape, dtype, flags): then it is the user's for good.
 bool Loan::is_untouched(const Array& array) {
-  const auto* const now = as_array(array.array.ptr());
+  PyObject* const object = array.array.ptr();
+  const auto* const now = as_array(object);
   const auto dims = static_cast<std::ptrdiff_t>(array.shape.size());
-  return now->nd == dims && now->descr == array.dtype && now->flags == array.flags &&
+  return Py_REFCNT(object) == kOursAndItsOwners && !has_weak_references(object) && now->nd == dims &&
+         now->descr == array.dtype && now->flags == array.flags &&
          std::equal(array.shape.begin(), array.shape.end(), now->dimensions) &&
          std::equal(array.strides.begin(), array.strides.end(), now->strides);
+}
+
+// Items in their old order, each under its old key: a reference that the count shows could otherwise
+// be the user's, in place of the dict's own.
+bool Loan::is_untouched(const Container& container) {
+  PyObject* const object = container.object.ptr();
+  if (Py_REFCNT(object) != kOursAndItsOwners) return false;
+  if (!PyDict_Check(object)) return true;
+  if (PyDict_GET_SIZE(object) != static_cast<py::ssize_t>(container.items.size())) return false;
+  py::ssize_t position = 0;
+  std::pair<PyObject*, PyObject*> item;
+  for (const auto& expected : container.items) {
+    if (PyDict_Next(object, &position, &item.first, &item.second) == 0 || item != expected) return false;
+  }
+  return true;
 }
 
 bool Loan::is_back() const {
 #ifdef Py_GIL_DISABLED
   return false;  // another thread's references are not in the count
 #else
-  constexpr py::ssize_t kOursAndTheContainers = 2;
-  if (Py_REFCNT(batch_.ptr()) != 1) return false;
-  for (const Container& container : containers_) {
-    PyObject* const object = container.object.ptr();
-    if (Py_REFCNT(object) != container.references || size_of(object) != container.size) return false;
-  }
-  return std::all_of(arrays_.begin(), arrays_.end(), [](const Array& array) {
-    return Py_REFCNT(array.array.ptr()) == kOursAndTheContainers && is_untouched(array);
-  });
+  const auto untouched = [](const auto& part) { return is_untouched(part); };
+  return Py_REFCNT(batch_.ptr()) == 1 && !has_weak_references(batch_.ptr()) &&
+         std::all_of(containers_.begin(), containers_.end(), untouched) &&
+         std::all_of(arrays_.begin(), arrays_.end(), untouched);
 #endif
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 // Lender: the Batch objects that sample() hands out, used again once nobody else holds any part.
 //
-// A batch whose reference counts say that only the Lender still knows it, its dict, its containers
-// and its arrays is filled anew: no allocation, no array object made. A batch of which the user
-// keeps anything (an array, a view, a tensor: each holds a reference to the array) is left to them,
-// and its memory returns to the core's pool with the last reference.
+// A batch is filled anew, with no allocation and no array object made, when reference counts say that
+// nobody but the Lender knows it, its dict, its containers or its arrays, and all of them are as they
+// were made. A batch of which the user keeps anything (an array, a view, a tensor: each holds a
+// reference to the array), or which they changed, is left to them, and its memory returns to the
+// core's pool with the last reference.
 //
 // Threads: the GIL. Without one (free-threaded builds) every batch is new.
 
@@ -12,6 +13,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -23,8 +25,10 @@ namespace sharpwave::bindings {
 // How a batch of one buffer looks.
 struct BatchShape {
   Tree obs;
+  Tree next_obs;
   Tree action;
-  std::vector<ColumnType> types;  // one a schema field
+  std::vector<ColumnType> types;           // one a schema field
+  std::vector<ColumnType> next_obs_types;  // as obs, under their own names
   ColumnType terminated;
   ColumnType truncated;
   ColumnType discount;
@@ -53,12 +57,13 @@ class Loan {
   };
   struct Container {
     py::object object;
-    py::ssize_t size;
-    py::ssize_t references;  // ours and its owner's
+    std::vector<std::pair<PyObject*, PyObject*>> items;  // of a dict; borrowed from it
   };
 
   void add_array(const py::array& array);
+  void add_container(const py::object& container);
   [[nodiscard]] static bool is_untouched(const Array& array);
+  [[nodiscard]] static bool is_untouched(const Container& container);
   py::dict columns(const BatchShape& shape, const Schema& schema);
 
   BatchLayout layout_;

@@ -15,9 +15,10 @@ bool is_instance(PyObject* value, const py::object& type) {
   return PyObject_TypeCheck(value, reinterpret_cast<PyTypeObject*>(type.ptr()));
 }
 
-// Finite numbers that would become infinite are left to sharpwave._casting, which refuses them.
+// What is left to sharpwave._casting: finite numbers that would become infinite, which it refuses,
+// and NaN, whose bits a detour through double would change.
 bool fits_float(double number) {
-  return !(std::abs(number) > std::numeric_limits<float>::max()) || std::isinf(number);
+  return std::abs(number) <= std::numeric_limits<float>::max() || std::isinf(number);
 }
 
 std::vector<std::int64_t> integers(PyObject* env_ids) {

@@ -88,20 +88,27 @@ void ReplayBuffer::append(const Steps& steps, std::size_t row, std::size_t envir
   ring.push();
 }
 
-// At most one for each environment's newest row, and one for each break of the stream.
+// At most one for each environment's newest row, one for each break of the stream, and one for each
+// row behind which a reset is skipped.
 std::size_t ReplayBuffer::side_rows_needed(const Steps& steps) const {
   const std::size_t environments = steps.environments.size();
   std::size_t needed = environments;
   for (std::size_t row = environments; row < steps.steps * environments; ++row) {
-    for (std::size_t f = 0; f < schema_.obs().size(); ++f) {
-      const std::size_t bytes = table_.columns()[f].bytes;
-      const std::byte* const before = steps.next_obs[f] + (row - environments) * bytes;
-      if (std::memcmp(before, steps.fields[f] + row * bytes, bytes) == 0) continue;
-      ++needed;
-      break;
-    }
+    const std::size_t before = row - environments;
+    const bool ended = steps.terminated[before] || steps.truncated[before];
+    if (!is_followed(steps, before, row) || (options_.skip_resets && ended)) ++needed;
   }
   return std::min(needed, capacity() + environments);
+}
+
+// Whether the step's row `after` begins, bit for bit, with the successor of its row `before`.
+bool ReplayBuffer::is_followed(const Steps& steps, std::size_t before, std::size_t after) const {
+  for (std::size_t f = 0; f < schema_.obs().size(); ++f) {
+    const std::size_t bytes = table_.columns()[f].bytes;
+    const std::byte* const successor = steps.next_obs[f] + before * bytes;
+    if (std::memcmp(successor, steps.fields[f] + after * bytes, bytes) != 0) return false;
+  }
+  return true;
 }
 
 void ReplayBuffer::add_row(const Steps& steps, std::size_t row, std::size_t environment) {

@@ -28,7 +28,7 @@ def cast(
     if array.shape not in expected:
         wanted = " or ".join(map(str, expected))
         raise ValueError(f"{name}: expected shape {wanted}, got {array.shape}")
-    return np.ascontiguousarray(_convert(array, name, dtype))
+    return np.asarray(_convert(array, name, dtype), order="C")
 
 
 def _as_array(value: Any, name: str) -> NDArray[Any]:
@@ -44,16 +44,15 @@ def _as_array(value: Any, name: str) -> NDArray[Any]:
 def _convert(array: NDArray[Any], name: str, dtype: np.dtype[np.generic]) -> NDArray[Any]:
     if array.dtype == dtype:
         return array
+    is_exact = dtype.kind in "biu" and array.dtype.kind != "c"
+    if not (is_exact or np.can_cast(array.dtype, dtype, "same_kind")):
+        raise ValueError(f"{name}: expected {dtype}, got {array.dtype}, which would lose a part")
     with np.errstate(all="ignore"):
         converted = array.astype(dtype)
-    if dtype.kind in "biu":
-        held = np.equal(converted, array)
-        rule = "holds exactly"
-    elif np.can_cast(array.dtype, dtype, "same_kind"):
-        held = np.isfinite(converted) | ~np.isfinite(array)
-        rule = "can hold"
+    if is_exact:
+        held, rule = np.equal(converted, array), "holds exactly"
     else:
-        raise ValueError(f"{name}: expected {dtype}, got {array.dtype}, which would lose a part")
+        held, rule = np.isfinite(converted) | ~np.isfinite(array), "can hold"
     if not held.all():
         raise ValueError(
             f"{name}: expected values that {dtype} {rule}, got {array[~held].flat[0].item()!r}; "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+_LARGEST_ROW = 2**62
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,20 @@ class Field:
     dtype: np.dtype[np.generic] = np.dtype(np.float32)
 
     def __init__(self, shape: tuple[int, ...] | int = (), dtype: DTypeLike = np.float32) -> None:
-        object.__setattr__(self, "shape", _checked_shape(shape))
         object.__setattr__(self, "dtype", _checked_dtype(dtype))
+        object.__setattr__(self, "shape", _checked_shape(shape, self.dtype.itemsize))
 
 
-def _checked_shape(shape: tuple[int, ...] | int) -> tuple[int, ...]:
+def _checked_shape(shape: tuple[int, ...] | int, itemsize: int) -> tuple[int, ...]:
     try:
-        extents = tuple(operator.index(extent) for extent in np.atleast_1d(shape).tolist())
+        given = shape if isinstance(shape, Iterable) else (shape,)
+        extents = tuple(operator.index(extent) for extent in given)
     except TypeError:
         extents = (0,)
     if any(extent < 1 for extent in extents):
         raise ValueError(f"shape: expected extents of at least 1, got {shape!r}")
+    if math.prod(extents) * itemsize >= _LARGEST_ROW:
+        raise ValueError(f"shape: one row of {shape!r} has more bytes than any machine")
     return extents
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from sharpwave import _core
@@ -95,18 +96,20 @@ class ReplayBuffer(_core.ReplayBuffer):
             raise ValueError(f"gamma: expected a number from 0 to 1, got {gamma!r}")
         self.sampler = _checked_sampler(sampler)
         self.autoreset = autoreset
+        self.seed = _checked_seed(seed)
+        obs = fields_of(observation_space, "observation_space")
         super().__init__(
             capacity=_checked_count("capacity", capacity),
-            obs=fields_of(observation_space, "observation_space"),
+            obs=obs,
             action=fields_of(action_space, "action_space"),
             extra_fields=_checked_extras(extra_fields or {}),
             num_envs=_checked_count("num_envs", num_envs),
             gamma=gamma,
             skip_resets=autoreset == "next_step",
-            seed=_checked_seed(seed),
+            seed=self.seed,
             batch_type=Batch,
             cast=cast,
-            final_obs=true_next_obs if autoreset == "same_step" else None,
+            final_obs=partial(true_next_obs, obs) if autoreset == "same_step" else None,
         )
         watch(self)
 

@@ -98,9 +98,10 @@ def _general(
 def _on_arrays(kernel: Callable[..., Any], operands: tuple[Any, ...], out: Any) -> Any:
     arrays = [np.asarray(x) for x in operands]
     _check_shapes([x.shape for x in arrays])
+    for array in arrays:
+        if array.dtype not in (np.float32, np.float64):
+            raise ValueError(f"td: expected float32 or float64, got {array.dtype}")
     dtype = np.result_type(*arrays)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"td: expected float32 or float64, got {dtype}")
     result = kernel(*(np.ascontiguousarray(x, dtype=dtype) for x in arrays), None)
     return result if out is None else _written(out, result)
 
@@ -132,5 +133,7 @@ def _check_shapes(shapes: list[tuple[int, ...]]) -> None:
         if len(shape) != 1 or shape != reward:
             raise ValueError(f"{name}: expected shape (B,), as reward has, got {shape}")
     for shape in q:
-        if len(shape) != 2 or shape[0] != reward[0] or shape[1] == 0 or shape != q[0]:
+        if len(shape) != 2 or shape[0] != reward[0] or shape[1] == 0:
             raise ValueError(f"Q-values: expected shape ({reward[0]}, A), got {shape}")
+        if shape != q[0]:
+            raise ValueError(f"Q-values: expected two of one shape, got {q[0]} and {shape}")
