@@ -14,7 +14,15 @@ namespace sharpwave::bindings {
 
 // The names of a call's arguments, interned; the buffer's extra fields come behind the fixed ones.
 enum Argument : std::size_t {
-  kObs, kAction, kReward, kNextObs, kTerminated, kTruncated, kInfo, kEnvIds, kFixedArguments
+  kObs,
+  kAction,
+  kReward,
+  kNextObs,
+  kTerminated,
+  kTruncated,
+  kInfo,
+  kEnvIds,
+  kFixedArguments
 };
 
 // Which of add and extend is called: extend has no `info`.

@@ -50,6 +50,7 @@ py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& sha
 
 // Likewise with strides, and read-only.
 py::array view_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape,
-                    const std::vector<py::ssize_t>& strides, const void* data, const py::object& base);
+                    const std::vector<py::ssize_t>& strides, const void* data,
+                    const py::object& base);
 
 }  // namespace sharpwave::bindings

@@ -1,9 +1,8 @@
-#include "bindings.hpp"
-
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "bindings.hpp"
 #include "buffer.hpp"
 #include "fastcall.hpp"
 #include "sharpwave/error.hpp"
@@ -89,7 +88,8 @@ py::object get(const py::object& self, const std::string& name) {
   for (std::size_t f = schema.reward(); f < buffer.shape.types.size(); ++f) {
     if (buffer.shape.types[f].name == name) return column(f);
   }
-  throw UnknownName("'" + name + "' is not a stored column; those are obs, action, reward, "
+  throw UnknownName("'" + name +
+                    "' is not a stored column; those are obs, action, reward, "
                     "terminated, truncated and the extra fields (a row's next_obs is the obs of "
                     "the row behind it, and is given by sample())");
 }
@@ -101,8 +101,8 @@ void end_episode(const py::object& self, const py::object& env_ids) {
   buffer.core.end_episode(chosen.get());
 }
 
-// A method or property that calls `function` with the core, without the GIL: it may have to wait for
-// the lock, and whoever holds the lock may be waiting for the GIL.
+// A method or property that calls `function` with the core, without the GIL: it may have to wait
+// for the lock, and whoever holds the lock may be waiting for the GIL.
 template <typename Function>
 auto of_core(Function function) {
   return [function](const py::object& self) {
@@ -115,24 +115,29 @@ auto of_core(Function function) {
 void bind_forking(py::class_<Buffer>& buffer) {
   constexpr const char* kDoc = "For sharpwave._fork.";
   buffer.def("_before_fork", of_core([](ReplayBuffer& core) { core.before_fork(); }), kDoc)
-      .def("_after_fork_in_parent", of_core([](ReplayBuffer& core) { core.after_fork_in_parent(); }),
-           kDoc)
+      .def("_after_fork_in_parent",
+           of_core([](ReplayBuffer& core) { core.after_fork_in_parent(); }), kDoc)
       .def(
           "_after_fork_in_child",
-          [](const py::object& self, std::uint64_t pid) { buffer_of(self).core.after_fork_in_child(pid); },
+          [](const py::object& self, std::uint64_t pid) {
+            buffer_of(self).core.after_fork_in_child(pid);
+          },
           py::arg("pid"), kDoc);
 }
 
 void bind_properties(py::class_<Buffer>& buffer) {
   buffer
-      .def_property_readonly("capacity", of_core([](const ReplayBuffer& core) { return core.capacity(); }),
+      .def_property_readonly("capacity",
+                             of_core([](const ReplayBuffer& core) { return core.capacity(); }),
                              "The transitions that fit: ``capacity // num_envs * num_envs``.")
-      .def_property_readonly("num_envs",
-                             of_core([](const ReplayBuffer& core) { return core.options().environments; }),
-                             "How many environments have a stream of their own.")
-      .def_property_readonly("gamma", of_core([](const ReplayBuffer& core) { return core.options().gamma; }),
+      .def_property_readonly(
+          "num_envs", of_core([](const ReplayBuffer& core) { return core.options().environments; }),
+          "How many environments have a stream of their own.")
+      .def_property_readonly("gamma",
+                             of_core([](const ReplayBuffer& core) { return core.options().gamma; }),
                              "What ``discount`` is where an episode goes on.")
-      .def_property_readonly("nbytes", of_core([](const ReplayBuffer& core) { return core.size_bytes(); }),
+      .def_property_readonly("nbytes",
+                             of_core([](const ReplayBuffer& core) { return core.size_bytes(); }),
                              "Bytes of memory held for storage.");
 }
 

@@ -37,7 +37,8 @@ std::optional<Operand> array_operand(PyObject* object) {
 bool is_contiguous(const dlpack::Tensor& tensor) {
   std::int64_t expected = 1;
   for (int i = tensor.ndim - 1; i >= 0; --i) {
-    if (tensor.shape[i] != 1 && tensor.strides != nullptr && tensor.strides[i] != expected) return false;
+    if (tensor.shape[i] != 1 && tensor.strides != nullptr && tensor.strides[i] != expected)
+      return false;
     expected *= tensor.shape[i];
   }
   return true;
@@ -53,9 +54,13 @@ std::optional<Operand> tensor_operand(PyObject* object) {
   const bool is_real = tensor.dtype.code == dlpack::DataType::kFloat && tensor.dtype.lanes == 1 &&
                        (tensor.dtype.bits == 32 || tensor.dtype.bits == 64);
   const bool is_here = tensor.device.type == dlpack::Device::kCpu;
-  if (!is_real || !is_here || tensor.ndim < 1 || tensor.ndim > 2 || !is_contiguous(tensor)) return {};
+  if (!is_real || !is_here || tensor.ndim < 1 || tensor.ndim > 2 || !is_contiguous(tensor))
+    return {};
   Operand operand{static_cast<std::byte*>(tensor.data) + tensor.byte_offset,
-                  tensor.dtype.bits == 32 ? Real::kFloat32 : Real::kFloat64, tensor.ndim, {}, exchange};
+                  tensor.dtype.bits == 32 ? Real::kFloat32 : Real::kFloat64,
+                  tensor.ndim,
+                  {},
+                  exchange};
   for (int i = 0; i < tensor.ndim; ++i) operand.shape.at(i) = tensor.shape[i];
   return operand;
 }
@@ -118,7 +123,8 @@ void compute(const Operands& given, void* out) {
 // The memory of a user's `out`, or nullptr where it does not fit.
 void* memory_of(PyObject* out, const Operands& given) {
   const auto operand = operand_of(out);
-  if (!operand || !is_alike(*operand, given.reward) || !has_shape(*operand, given.rows())) return nullptr;
+  if (!operand || !is_alike(*operand, given.reward) || !has_shape(*operand, given.rows()))
+    return nullptr;
   const bool is_read_only =
       is_array(out) && (as_array(out)->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_) == 0;
   return is_read_only ? nullptr : operand->data;
@@ -163,7 +169,8 @@ PyCFunction as_function() {
 
 PyMethodDef kFunctions[] = {
     {"td_target", as_function<1>(), METH_FASTCALL,
-     "td_target($module, reward, discount, next_q, out, /)\n--\n\nsharpwave.td.target, or NotImplemented."},
+     "td_target($module, reward, discount, next_q, out, /)\n--\n\nsharpwave.td.target, or "
+     "NotImplemented."},
     {"td_double_target", as_function<2>(), METH_FASTCALL,
      "td_double_target($module, reward, discount, next_q_online, next_q_target, out, /)\n--\n\n"
      "sharpwave.td.double_target, or NotImplemented."},

@@ -77,13 +77,16 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
   ValueReader reader(lead, buffer.casting);
   Pointers fields(schema.fields().size());
   Pointers next_obs(first_action);
-  const auto read = [&](PyObject* value, std::size_t f) { fields[f] = reader.read(value, shape.types[f]); };
+  const auto read = [&](PyObject* value, std::size_t f) {
+    fields[f] = reader.read(value, shape.types[f]);
+  };
   const auto flags = [&](Argument argument, const ColumnType& type) {
     return reinterpret_cast<const bool*>(reader.read(given[argument], type));
   };
 
   shape.obs.each(given[kObs], read);
-  shape.action.each(given[kAction], [&](PyObject* value, std::size_t f) { read(value, first_action + f); });
+  shape.action.each(given[kAction],
+                    [&](PyObject* value, std::size_t f) { read(value, first_action + f); });
   read(given[kReward], schema.reward());
   for (std::size_t i = 0; i < schema.extras().size(); ++i) {
     read(given.extra(i), schema.reward() + 1 + i);
@@ -111,8 +114,9 @@ py::ssize_t steps_in(PyObject* terminated) {
   const py::ssize_t length = PySequence_Size(terminated);
   if (length >= 0) return length;
   PyErr_Clear();
-  throw InvalidValue("terminated: expected leading axes (T, num_envs), or (T,) with one environment, got " +
-                     py::repr(terminated).cast<std::string>());
+  throw InvalidValue(
+      "terminated: expected leading axes (T, num_envs), or (T,) with one environment, got " +
+      py::repr(terminated).cast<std::string>());
 }
 
 std::span<const ColumnType> extras_of(const Buffer& buffer) {
@@ -122,7 +126,8 @@ std::span<const ColumnType> extras_of(const Buffer& buffer) {
 PyObject* py_add(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
   return guarded([&] {
     Buffer& buffer = buffer_of(self);
-    const Arguments given(kAdd, extras_of(buffer), args, static_cast<std::size_t>(positional), keywords);
+    const Arguments given(kAdd, extras_of(buffer), args, static_cast<std::size_t>(positional),
+                          keywords);
     const Environments chosen(given[kEnvIds], buffer.core.all_environments());
     const auto count = static_cast<py::ssize_t>(chosen.get().size());
     const bool one = buffer.core.options().environments == 1 && count == 1;
@@ -131,10 +136,12 @@ PyObject* py_add(PyObject* self, PyObject* const* args, Py_ssize_t positional, P
   });
 }
 
-PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional,
+                    PyObject* keywords) {
   return guarded([&] {
     Buffer& buffer = buffer_of(self);
-    const Arguments given(kExtend, extras_of(buffer), args, static_cast<std::size_t>(positional), keywords);
+    const Arguments given(kExtend, extras_of(buffer), args, static_cast<std::size_t>(positional),
+                          keywords);
     const Environments chosen(given[kEnvIds], buffer.core.all_environments());
     const auto count = static_cast<py::ssize_t>(chosen.get().size());
     const bool one = buffer.core.options().environments == 1 && count == 1;
@@ -147,14 +154,16 @@ std::size_t batch_size_of(PyObject* value) {
   const Py_ssize_t size = PyBool_Check(value) ? 0 : PyNumber_AsSsize_t(value, nullptr);
   if (size > 0 && size <= kLargestBatch) return static_cast<std::size_t>(size);
   PyErr_Clear();
-  throw InvalidValue("batch_size: expected an integer from 1 to 2^32, got " + py::repr(value).cast<std::string>());
+  throw InvalidValue("batch_size: expected an integer from 1 to 2^32, got " +
+                     py::repr(value).cast<std::string>());
 }
 
 PyObject* py_sample(PyObject* self, PyObject* value) {
   return guarded([&] {
     Buffer& buffer = buffer_of(self);
     const std::size_t rows = batch_size_of(value);
-    const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), rows);
+    const auto loan =
+        buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), rows);
     {
       const ReleaseIfWorth released(buffer, loan->layout().bytes);
       buffer.core.sample(loan->layout(), loan->block());

@@ -5,7 +5,8 @@
 
 namespace sharpwave::bindings {
 
-// Adds the methods to the bound class. REQUIRES: instances hold a Buffer in pybind11's simple layout.
+// Adds the methods to the bound class. REQUIRES: instances hold a Buffer in pybind11's simple
+// layout.
 void attach_fast_methods(const pybind11::object& buffer_class);
 
 }  // namespace sharpwave::bindings

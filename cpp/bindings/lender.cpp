@@ -10,7 +10,8 @@ constexpr py::ssize_t kOursAndItsOwners = 2;
 
 bool has_weak_references(PyObject* object) {
   const py::ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
-  return offset > 0 && *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
+  return offset > 0 &&
+         *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
 template <typename List>
@@ -31,14 +32,17 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
   const py::capsule owner = keep_alive(block_);
   const auto rows = static_cast<py::ssize_t>(layout_.rows);
   const auto column = [&](const ColumnType& type, std::size_t offset) {
-    py::array array = array_over(type.dtype, type.shape_behind({rows}), block_.get() + offset, owner);
+    py::array array =
+        array_over(type.dtype, type.shape_behind({rows}), block_.get() + offset, owner);
     add_array(array);
     return py::object(std::move(array));
   };
   const auto keep_container = [this](const py::object& container) { add_container(container); };
   const std::size_t first_action = schema.obs().size();
   const auto obs = [&](std::size_t f) { return column(shape.types[f], layout_.fields[f]); };
-  const auto next_obs = [&](std::size_t f) { return column(shape.next_obs_types[f], layout_.next_obs[f]); };
+  const auto next_obs = [&](std::size_t f) {
+    return column(shape.next_obs_types[f], layout_.next_obs[f]);
+  };
   const auto action = [&](std::size_t f) { return obs(first_action + f); };
 
   py::dict all;
@@ -77,14 +81,14 @@ bool Loan::is_untouched(const Array& array) {
   PyObject* const object = array.array.ptr();
   const auto* const now = as_array(object);
   const auto dims = static_cast<std::ptrdiff_t>(array.shape.size());
-  return Py_REFCNT(object) == kOursAndItsOwners && !has_weak_references(object) && now->nd == dims &&
-         now->descr == array.dtype && now->flags == array.flags &&
+  return Py_REFCNT(object) == kOursAndItsOwners && !has_weak_references(object) &&
+         now->nd == dims && now->descr == array.dtype && now->flags == array.flags &&
          std::equal(array.shape.begin(), array.shape.end(), now->dimensions) &&
          std::equal(array.strides.begin(), array.strides.end(), now->strides);
 }
 
-// Items in their old order, each under its old key: a reference that the count shows could otherwise
-// be the user's, in place of the dict's own.
+// Items in their old order, each under its old key: a reference that the count shows could
+// otherwise be the user's, in place of the dict's own.
 bool Loan::is_untouched(const Container& container) {
   PyObject* const object = container.object.ptr();
   if (Py_REFCNT(object) != kOursAndItsOwners) return false;
@@ -93,7 +97,8 @@ bool Loan::is_untouched(const Container& container) {
   py::ssize_t position = 0;
   std::pair<PyObject*, PyObject*> item;
   for (const auto& expected : container.items) {
-    if (PyDict_Next(object, &position, &item.first, &item.second) == 0 || item != expected) return false;
+    if (PyDict_Next(object, &position, &item.first, &item.second) == 0 || item != expected)
+      return false;
   }
   return true;
 }

@@ -1,11 +1,11 @@
 #pragma once
 // Lender: the Batch objects that sample() hands out, used again once nobody else holds any part.
 //
-// A batch is filled anew, with no allocation and no array object made, when reference counts say that
-// nobody but the Lender knows it, its dict, its containers or its arrays, and all of them are as they
-// were made. A batch of which the user keeps anything (an array, a view, a tensor: each holds a
-// reference to the array), or which they changed, is left to them, and its memory returns to the
-// core's pool with the last reference.
+// A batch is filled anew, with no allocation and no array object made, when reference counts say
+// that nobody but the Lender knows it, its dict, its containers or its arrays, and all of them are
+// as they were made. A batch of which the user keeps anything (an array, a view, a tensor: each
+// holds a reference to the array), or which they changed, is left to them, and its memory returns
+// to the core's pool with the last reference.
 //
 // Threads: the GIL. Without one (free-threaded builds) every batch is new.
 

@@ -109,9 +109,10 @@ py::object tensor_over(const py::array& array, const dlpack::ExchangeApi& exchan
 }
 
 void bind_tensors(py::module_& m) {
-  m.def("tensors", &tensors, py::arg("columns"), py::arg("tensor_class"),
-        "The same nest of dicts and tuples with tensors over the arrays' memory, or None where the\n"
-        "tensor class has no DLPack exchange functions.");
+  m.def(
+      "tensors", &tensors, py::arg("columns"), py::arg("tensor_class"),
+      "The same nest of dicts and tuples with tensors over the arrays' memory, or None where the\n"
+      "tensor class has no DLPack exchange functions.");
 }
 
 }  // namespace sharpwave::bindings

@@ -16,7 +16,8 @@ std::string joined(const std::vector<py::object>& keys) {
 void append_leaf(const py::handle& spec, const std::string& name, Leaves& leaves) {
   const auto dtype = py::dtype::from_args(py::object(spec.attr("dtype")));
   const auto shape = spec.attr("shape").cast<std::vector<py::ssize_t>>();
-  leaves.fields.push_back({name, py::str(static_cast<py::object>(dtype)),
+  leaves.fields.push_back({name,
+                           py::str(static_cast<py::object>(dtype)),
                            static_cast<std::size_t>(dtype.itemsize()),
                            {shape.begin(), shape.end()}});
   leaves.types.emplace_back(name, dtype, shape);
@@ -45,7 +46,8 @@ Tree::Tree(const py::handle& spec, const std::string& name, Leaves& leaves) : na
 void Tree::check(PyObject* value) const {
   const std::size_t expected = children_.size();
   if (kind_ == Kind::kTuple) {
-    if (PyTuple_Check(value) && static_cast<std::size_t>(PyTuple_GET_SIZE(value)) == expected) return;
+    if (PyTuple_Check(value) && static_cast<std::size_t>(PyTuple_GET_SIZE(value)) == expected)
+      return;
     throw InvalidValue(name_ + ": expected a tuple of " + std::to_string(expected) + ", got " +
                        quoted(py::type::handle_of(value)));
   }

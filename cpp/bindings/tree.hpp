@@ -35,9 +35,9 @@ class Tree {
     if (is_leaf()) return visit(value, leaf_);
     check(value);
     for (std::size_t i = 0; i < children_.size(); ++i) {
-      children_[i].each(kind_ == Kind::kDict ? PyDict_GetItem(value, keys_[i].ptr())
-                                             : PyTuple_GET_ITEM(value, i),
-                        visit);
+      children_[i].each(
+          kind_ == Kind::kDict ? PyDict_GetItem(value, keys_[i].ptr()) : PyTuple_GET_ITEM(value, i),
+          visit);
     }
   }
 

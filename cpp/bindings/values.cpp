@@ -121,9 +121,9 @@ const std::byte* ValueReader::read_array(PyObject* array, const ColumnType& type
 }
 
 const std::byte* ValueReader::read_slowly(PyObject* value, const ColumnType& type) {
-  const py::array cast = casting_.cast(py::handle(value), type.name, type.dtype,
-                                       py::tuple(py::cast(type.shape)), py::tuple(py::cast(lead_.list())),
-                                       lead_.last_optional);
+  const py::array cast =
+      casting_.cast(py::handle(value), type.name, type.dtype, py::tuple(py::cast(type.shape)),
+                    py::tuple(py::cast(lead_.list())), lead_.last_optional);
   kept_.push_back(cast);
   return static_cast<const std::byte*>(cast.data());
 }

@@ -25,7 +25,9 @@ struct Lead {
   bool last_optional;
 
   [[nodiscard]] std::size_t rows() const;
-  [[nodiscard]] std::vector<py::ssize_t> list() const { return {axes.begin(), axes.begin() + count}; }
+  [[nodiscard]] std::vector<py::ssize_t> list() const {
+    return {axes.begin(), axes.begin() + count};
+  }
 };
 
 // What reading needs of NumPy and of sharpwave._casting, looked up once a buffer.

@@ -9,7 +9,7 @@ constexpr std::size_t kLine = 64;
 
 }  // namespace
 
-BatchLayout::BatchLayout(const Schema& schema, std::size_t batch_rows) : rows(batch_rows), bytes(0) {
+BatchLayout::BatchLayout(const Schema& schema, std::size_t batch_rows) : rows(batch_rows) {
   const auto place = [this](std::size_t row_bytes) {
     const std::size_t at = bytes;
     bytes += (rows * row_bytes + kLine - 1) / kLine * kLine;

@@ -29,7 +29,7 @@ struct BatchLayout {
   std::size_t truncated;              // bool
   std::size_t discount;               // float32
   std::size_t index;                  // int64
-  std::size_t bytes;
+  std::size_t bytes = 0;
 };
 
 class BlockPool : public std::enable_shared_from_this<BlockPool> {

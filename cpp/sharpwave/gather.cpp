@@ -1,6 +1,7 @@
 #include "sharpwave/gather.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "sharpwave/kernels/cpu.hpp"
@@ -43,8 +44,8 @@ void prefetch_records(const Column& records, std::size_t bytes, Rows rows) {
 }
 
 void copy_column(const Column& column, Rows rows, std::byte* out, std::size_t begin) {
-  kernels().gather(out + begin * column.bytes, column.data, column.stride, column.bytes, rows.data(),
-                   rows.size());
+  kernels().gather(out + begin * column.bytes, column.data, column.stride, column.bytes,
+                   rows.data(), rows.size());
 }
 
 }  // namespace
@@ -53,12 +54,12 @@ void Gather::read_meta(const Source& from, Rows rows, std::size_t begin, const T
   auto* const terminated = reinterpret_cast<bool*>(to.block + to.layout.terminated) + begin;
   auto* const truncated = reinterpret_cast<bool*>(to.block + to.layout.truncated) + begin;
   auto* const discount = reinterpret_cast<float*>(to.block + to.layout.discount) + begin;
-  const float discounts[] = {from.gamma, 0.0F};
+  const std::array discounts = {from.gamma, 0.0F};
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Meta meta = from.table.meta(rows[i]);
     terminated[i] = meta.terminated;
     truncated[i] = meta.truncated;
-    discount[i] = discounts[static_cast<int>(meta.terminated)];
+    discount[i] = discounts.at(static_cast<std::size_t>(meta.terminated));
     next_rows_[begin + i] = rows[i] + 1;
     if (meta.successor == Meta::kNextRow) continue;
     next_rows_[begin + i] = rows[i];
@@ -70,39 +71,53 @@ void Gather::read_meta(const Source& from, Rows rows, std::size_t begin, const T
   }
 }
 
-void Gather::operator()(const Source& from, Rows rows, const Target& to) {
+void Gather::copy_hot(const Source& from, Rows rows, std::size_t begin, const Target& to) {
   const std::span<const Column> columns = from.table.columns();
   const std::size_t obs_fields = to.layout.next_obs.size();
-  const std::size_t bytes = touched_bytes(from.table, obs_fields);
+  const Rows next_rows = part(next_rows_, begin, rows.size());
+  for (std::size_t f = 0; f < columns.size(); ++f) {
+    if (!is_hot(columns[f])) continue;
+    copy_column(columns[f], rows, to.block + to.layout.fields[f], begin);
+    if (f >= obs_fields) continue;
+    copy_column(columns[f], next_rows, to.block + to.layout.next_obs[f], begin);
+  }
+}
+
+void Gather::copy_cold(const Source& from, Rows rows, const Target& to) {
+  const std::span<const Column> columns = from.table.columns();
+  const std::size_t obs_fields = to.layout.next_obs.size();
+  for (std::size_t f = 0; f < columns.size(); ++f) {
+    if (is_hot(columns[f])) continue;
+    copy_column(columns[f], rows, to.block + to.layout.fields[f], 0);
+    if (f >= obs_fields) continue;
+    copy_column(columns[f], next_rows_, to.block + to.layout.next_obs[f], 0);
+  }
+}
+
+void Gather::copy_side(const Source& from, const Target& to) {
+  for (const FromSide& one : from_side_) {
+    for (std::size_t f = 0; f < to.layout.next_obs.size(); ++f) {
+      const std::size_t bytes = from.table.columns()[f].bytes;
+      std::byte* const out = to.block + to.layout.next_obs[f] + one.at * bytes;
+      std::memcpy(out, from.side.at(f, one.row), bytes);
+    }
+  }
+}
+
+void Gather::operator()(const Source& from, Rows rows, const Target& to) {
   const Column& records = from.table.records();
+  const std::size_t bytes = touched_bytes(from.table, to.layout.next_obs.size());
   next_rows_.resize(rows.size());
   from_side_.clear();
-
   prefetch_records(records, bytes, part(rows, 0, kTile));
   for (std::size_t begin = 0; begin < rows.size(); begin += kTile) {
     prefetch_records(records, bytes, part(rows, begin + kTile, kTile));
     const Rows tile = part(rows, begin, kTile);
     read_meta(from, tile, begin, to);
-    const Rows next_tile = part(next_rows_, begin, kTile);
-    for (std::size_t f = 0; f < columns.size(); ++f) {
-      if (!is_hot(columns[f])) continue;
-      copy_column(columns[f], tile, to.block + to.layout.fields[f], begin);
-      if (f < obs_fields) {
-        copy_column(columns[f], next_tile, to.block + to.layout.next_obs[f], begin);
-      }
-    }
+    copy_hot(from, tile, begin, to);
   }
-  for (std::size_t f = 0; f < columns.size(); ++f) {
-    if (is_hot(columns[f])) continue;
-    copy_column(columns[f], rows, to.block + to.layout.fields[f], 0);
-    if (f < obs_fields) copy_column(columns[f], next_rows_, to.block + to.layout.next_obs[f], 0);
-  }
-  for (const FromSide& one : from_side_) {
-    for (std::size_t f = 0; f < obs_fields; ++f) {
-      const std::size_t size = columns[f].bytes;
-      std::memcpy(to.block + to.layout.next_obs[f] + one.at * size, from.side.at(f, one.row), size);
-    }
-  }
+  copy_cold(from, rows, to);
+  copy_side(from, to);
 }
 
 }  // namespace sharpwave

@@ -43,6 +43,11 @@ class Gather {
   void read_meta(const Source& from, std::span<const std::uint64_t> rows, std::size_t begin,
                  const Target& to);
 
+  void copy_hot(const Source& from, std::span<const std::uint64_t> rows, std::size_t begin,
+                const Target& to);
+  void copy_cold(const Source& from, std::span<const std::uint64_t> rows, const Target& to);
+  void copy_side(const Source& from, const Target& to);
+
   // Scratch, kept so that a call seldom allocates.
   std::vector<std::uint64_t> next_rows_;
   std::vector<FromSide> from_side_;

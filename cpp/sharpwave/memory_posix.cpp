@@ -57,7 +57,8 @@ std::byte* map_pages(std::size_t bytes) {
       mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (start == MAP_FAILED) return nullptr;
   auto* const begin = static_cast<std::byte*>(start);
-  const std::size_t head = (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
+  const std::size_t head =
+      (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
   std::byte* const data = begin + head;
   if (head != 0) munmap(begin, head);
   munmap(data + bytes, kHugePage - head);

@@ -10,7 +10,8 @@ namespace sharpwave::platform {
 // VirtualAlloc commits against the page file at once, so there is nothing to touch; it aligns to
 // 64 KiB, and large pages would need a privilege that users do not have.
 std::byte* map_pages(std::size_t bytes) {
-  return static_cast<std::byte*>(VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
+  return static_cast<std::byte*>(
+      VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE));
 }
 
 void unmap_pages(std::byte* data, std::size_t) { VirtualFree(data, 0, MEM_RELEASE); }

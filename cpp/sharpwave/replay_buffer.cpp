@@ -150,11 +150,14 @@ void ReplayBuffer::after_fork_in_child(std::uint64_t process) {
   mutex_.unlock();
 }
 
-bool ReplayBuffer::is_busy() const { return !std::unique_lock(mutex_, std::try_to_lock).owns_lock(); }
+bool ReplayBuffer::is_busy() const {
+  return !std::unique_lock(mutex_, std::try_to_lock).owns_lock();
+}
 
 void ReplayBuffer::sample(const BatchLayout& layout, std::byte* block) {
   const std::lock_guard lock(mutex_);
-  if (std::all_of(rings_.begin(), rings_.end(), [](const Ring& ring) { return ring.size() == 0; })) {
+  if (std::all_of(rings_.begin(), rings_.end(),
+                  [](const Ring& ring) { return ring.size() == 0; })) {
     throw InvalidValue("the buffer is empty: add transitions before sampling");
   }
   drawn_.resize(layout.rows);

@@ -18,10 +18,12 @@ void check(std::span<const Field> fields) {
   std::set<std::string> names;
   for (const Field& field : fields) {
     if (field.bytes() == 0) {
-      throw InvalidValue(field.name + ": expected a shape with at least one value, got an empty one");
+      throw InvalidValue(field.name +
+                         ": expected a shape with at least one value, got an empty one");
     }
     if (!names.insert(field.name).second) {
-      throw InvalidValue(field.name + ": this field is declared twice; give one of them another name");
+      throw InvalidValue(field.name +
+                         ": this field is declared twice; give one of them another name");
     }
   }
 }
@@ -34,7 +36,8 @@ std::size_t Field::bytes() const {
     if (extent < 0) throw InvalidValue(name + ": expected extents of at least 0 in the shape");
     const auto size = static_cast<std::size_t>(extent);
     if (size != 0 && product > kLargestRow / size) {
-      throw InvalidValue(name + ": one row of this shape has more than 2^62 bytes; check the shape");
+      throw InvalidValue(name +
+                         ": one row of this shape has more than 2^62 bytes; check the shape");
     }
     product *= size;
   }

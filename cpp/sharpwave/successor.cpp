@@ -48,8 +48,9 @@ void SideRows::release_all() {
 }
 
 std::size_t SideRows::size_bytes() const {
-  return std::accumulate(chunks_.begin(), chunks_.end(), std::size_t{0},
-                         [](std::size_t sum, const Table& chunk) { return sum + chunk.size_bytes(); });
+  return std::accumulate(
+      chunks_.begin(), chunks_.end(), std::size_t{0},
+      [](std::size_t sum, const Table& chunk) { return sum + chunk.size_bytes(); });
 }
 
 }  // namespace sharpwave

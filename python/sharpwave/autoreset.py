@@ -37,9 +37,7 @@ def mode_of(env: Any) -> str | None:
     return name
 
 
-def true_next_obs(
-    fields: FieldTree, next_obs: Any, info: Any, ended: NDArray[np.bool_]
-) -> Any:
+def true_next_obs(fields: FieldTree, next_obs: Any, info: Any, ended: NDArray[np.bool_]) -> Any:
     """Put the final observations of ended rows in place of the next episodes' first ones.
 
     Parameters

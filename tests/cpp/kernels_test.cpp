@@ -11,8 +11,8 @@
 TEST_CASE("gathering copies every size of row from every stride") {
   sharpwave::Rng rng(1);
   constexpr std::size_t kRows = 40;
-  for (const std::size_t bytes :
-       {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 68, 96, 128, 255, 256, 257, 1504, 5000}) {
+  for (const std::size_t bytes : {1,  2,  3,  4,  5,  7,  8,  9,   12,  15,  16,  17,   24,  31,
+                                  32, 33, 63, 64, 65, 68, 96, 128, 255, 256, 257, 1504, 5000}) {
     const std::size_t stride = bytes + rng.below(9);
     std::vector<std::byte> source(kRows * stride);
     for (std::byte& value : source) value = static_cast<std::byte>(rng.next());

@@ -16,7 +16,8 @@ TEST_CASE("memory is zeroed and aligned, small and large") {
     const Memory memory(bytes);
     CHECK(memory.size() == bytes);
     CHECK(reinterpret_cast<std::uintptr_t>(memory.data()) % 64 == 0);
-    CHECK(std::all_of(memory.data(), memory.data() + bytes, [](std::byte b) { return b == std::byte{0}; }));
+    CHECK(std::all_of(memory.data(), memory.data() + bytes,
+                      [](std::byte b) { return b == std::byte{0}; }));
     memory.data()[bytes - 1] = std::byte{1};
   }
 }

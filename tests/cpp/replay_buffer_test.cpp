@@ -76,8 +76,13 @@ class Stream {
 
   Transition next(Rng& rng) {
     if (rng.below(10) == 0) obs_.assign(obs_.size(), static_cast<float>(rng.below(3)));
-    Transition row{0, obs_, static_cast<std::int64_t>(rng.next()), static_cast<float>(rng.below(100)),
-                   obs_, rng.below(6) == 0, rng.below(6) == 0};
+    Transition row{0,
+                   obs_,
+                   static_cast<std::int64_t>(rng.next()),
+                   static_cast<float>(rng.below(100)),
+                   obs_,
+                   rng.below(6) == 0,
+                   rng.below(6) == 0};
     if (rng.below(8) != 0) row.next_obs.back() = static_cast<float>(++count_);
     obs_ = row.next_obs;
     return row;
@@ -146,7 +151,8 @@ TEST_CASE("what cannot be is refused") {
   CHECK_THROWS_AS(ReplayBuffer(schema_of(1), Options{0}), sharpwave::InvalidValue);
   CHECK_THROWS_AS(ReplayBuffer(schema_of(1), Options{3, 4}), sharpwave::InvalidValue);
   CHECK_THROWS_AS(ReplayBuffer(schema_of(1), Options{3, 0}), sharpwave::InvalidValue);
-  CHECK_THROWS_AS(ReplayBuffer(schema_of(1), Options{std::size_t{1} << 62}), sharpwave::OutOfMemory);
+  CHECK_THROWS_AS(ReplayBuffer(schema_of(1), Options{std::size_t{1} << 62}),
+                  sharpwave::OutOfMemory);
   ReplayBuffer empty(schema_of(1), Options{3});
   CHECK_THROWS_AS(Sampled(empty, 1), sharpwave::InvalidValue);
 }
@@ -155,9 +161,13 @@ TEST_CASE("rows are never torn while threads add and sample at once") {
   constexpr std::size_t kObs = 100;
   ReplayBuffer buffer(schema_of(kObs), Options{64, 1, 0.5F, false, 1});
   const auto stamped = [](std::int64_t stamp) {
-    return Transition{0,    std::vector<float>(kObs, static_cast<float>(stamp)),     stamp,
-                      static_cast<float>(stamp), std::vector<float>(kObs, static_cast<float>(stamp + 1)),
-                      false, false};
+    return Transition{0,
+                      std::vector<float>(kObs, static_cast<float>(stamp)),
+                      stamp,
+                      static_cast<float>(stamp),
+                      std::vector<float>(kObs, static_cast<float>(stamp + 1)),
+                      false,
+                      false};
   };
   add_one(buffer, 0, stamped(0));
   std::thread writer([&] {

@@ -24,7 +24,8 @@ TEST_CASE("rows keep their place and content while others come and go") {
       std::memcpy(side.at(0, row), &i, sizeof(i));
       std::memset(side.at(1, row), static_cast<int>(i % 251), 300);
     } else {
-      const auto victim = std::next(held.begin(), static_cast<std::ptrdiff_t>(rng.below(held.size())));
+      const auto victim =
+          std::next(held.begin(), static_cast<std::ptrdiff_t>(rng.below(held.size())));
       std::int64_t stored = 0;
       std::memcpy(&stored, side.at(0, victim->first), sizeof(stored));
       REQUIRE(stored == victim->second);

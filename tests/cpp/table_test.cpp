@@ -40,7 +40,8 @@ TEST_CASE("no two values overlap") {
   }
   for (std::size_t row = 0; row < 4; ++row) {
     for (std::size_t f = 0; f < kMixed.size(); ++f) {
-      const std::vector<std::byte> expected(kMixed[f].bytes(), static_cast<std::byte>(10 * row + f));
+      const std::vector<std::byte> expected(kMixed[f].bytes(),
+                                            static_cast<std::byte>(10 * row + f));
       CHECK(std::memcmp(table.columns()[f].row(row), expected.data(), expected.size()) == 0);
     }
     CHECK(table.meta(row).successor == row);

@@ -16,16 +16,19 @@ namespace {
 template <typename Real>
 std::vector<Real> random_values(sharpwave::Rng& rng, std::size_t count) {
   std::vector<Real> values(count);
-  for (Real& value : values) value = static_cast<Real>(static_cast<double>(rng.next()) / 1e19 - 0.5);
+  for (Real& value : values)
+    value = static_cast<Real>(static_cast<double>(rng.next()) / 1e19 - 0.5);
   return values;
 }
 
 // The definition, one row at a time and in double.
 template <typename Real>
-double plain(Real reward, Real discount, const Real* online, const Real* target, std::size_t actions) {
+double plain(Real reward, Real discount, const Real* online, const Real* target,
+             std::size_t actions) {
   std::size_t best = 0;
   for (std::size_t a = 1; a < actions; ++a) best = online[a] > online[best] ? a : best;
-  return static_cast<double>(reward) + static_cast<double>(discount) * static_cast<double>(target[best]);
+  return static_cast<double>(reward) +
+         static_cast<double>(discount) * static_cast<double>(target[best]);
 }
 
 }  // namespace
@@ -41,12 +44,15 @@ TEST_CASE_TEMPLATE("targets equal the definition", Real, float, double) {
       std::vector<Real> out(rows);
       std::vector<Real> twice(rows);
       td::target(reward, discount, QValues<Real>{online.data(), rows, actions}, out);
-      td::double_target(reward, discount, QValues<Real>{online.data(), rows, actions}, target.data(), twice);
+      td::double_target(reward, discount, QValues<Real>{online.data(), rows, actions},
+                        target.data(), twice);
       for (std::size_t i = 0; i < rows; ++i) {
         const Real* const q = online.data() + i * actions;
-        CHECK(out[i] == doctest::Approx(plain(reward[i], discount[i], q, q, actions)).epsilon(1e-6));
-        CHECK(twice[i] ==
-              doctest::Approx(plain(reward[i], discount[i], q, target.data() + i * actions, actions)).epsilon(1e-6));
+        CHECK(out[i] ==
+              doctest::Approx(plain(reward[i], discount[i], q, q, actions)).epsilon(1e-6));
+        CHECK(twice[i] == doctest::Approx(plain(reward[i], discount[i], q,
+                                                target.data() + i * actions, actions))
+                              .epsilon(1e-6));
       }
     }
   }

@@ -10,7 +10,8 @@ using sharpwave::Rng;
 namespace {
 
 struct Draws {
-  Draws(std::uint64_t seed, const std::vector<Ring>& rings, std::size_t count) : rows(count), index(count) {
+  Draws(std::uint64_t seed, const std::vector<Ring>& rings, std::size_t count)
+      : rows(count), index(count) {
     Rng rng(seed);
     sharpwave::draw_uniform(rng, rings, {rows, index});
   }

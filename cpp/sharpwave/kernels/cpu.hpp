@@ -29,7 +29,8 @@ struct Kernels {
 
   // out = reward + discount * max_a next_q
   void (*target_f32)(const float* reward, const float* discount, QValues<float> next_q, float* out);
-  void (*target_f64)(const double* reward, const double* discount, QValues<double> next_q, double* out);
+  void (*target_f64)(const double* reward, const double* discount, QValues<double> next_q,
+                     double* out);
 
   // out = reward + discount * next_q_target[argmax_a next_q_online]
   void (*double_target_f32)(const float* reward, const float* discount, QValues<float> online,

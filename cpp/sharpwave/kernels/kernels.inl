@@ -78,7 +78,7 @@ inline void gather(std::byte* out, const std::byte* source, std::size_t stride, 
 inline bool has_nan(const float* values, std::size_t count) {
   std::uint32_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint32_t bits;
+    std::uint32_t bits = 0;
     __builtin_memcpy(&bits, values + i, sizeof(bits));
     bits &= 0x7FFFFFFFU;
     largest = bits > largest ? bits : largest;
@@ -89,7 +89,7 @@ inline bool has_nan(const float* values, std::size_t count) {
 inline bool has_nan(const double* values, std::size_t count) {
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint64_t bits;
+    std::uint64_t bits = 0;
     __builtin_memcpy(&bits, values + i, sizeof(bits));
     bits &= 0x7FFFFFFFFFFFFFFFU;
     largest = bits > largest ? bits : largest;
@@ -107,7 +107,7 @@ bool exceeds(Real value, Real best) {
 // `valued` values it. This is the definition; it is run where there is a NaN.
 template <typename Real>
 void plain_target(const Real* reward, const Real* discount, QValues<Real> online,
-                     const Real* valued, Real* out) {
+                  const Real* valued, Real* out) {
   for (std::size_t i = 0; i < online.rows; ++i) {
     const Real* const q = online.values + i * online.actions;
     std::size_t best = 0;
@@ -116,8 +116,8 @@ void plain_target(const Real* reward, const Real* discount, QValues<Real> online
   }
 }
 
-// Straight code for each row, by recursion in place of a loop, is what compilers vectorize. There is
-// no NaN here, and no branch.
+// Straight code for each row, by recursion in place of a loop, is what compilers vectorize. There
+// is no NaN here, and no branch.
 template <std::size_t kActions, typename Real>
 Real largest(const Real* q) {
   if constexpr (kActions == 1) {
@@ -168,12 +168,18 @@ void double_target(const Real* reward, const Real* discount, QValues<Real> onlin
     return plain_target(reward, discount, online, valued, out);
   }
   switch (online.actions) {
-    case 2: return target_of<2>(reward, discount, online, valued, out);
-    case 3: return target_of<3>(reward, discount, online, valued, out);
-    case 4: return target_of<4>(reward, discount, online, valued, out);
-    case 5: return target_of<5>(reward, discount, online, valued, out);
-    case 6: return target_of<6>(reward, discount, online, valued, out);
-    default: return plain_target(reward, discount, online, valued, out);
+    case 2:
+      return target_of<2>(reward, discount, online, valued, out);
+    case 3:
+      return target_of<3>(reward, discount, online, valued, out);
+    case 4:
+      return target_of<4>(reward, discount, online, valued, out);
+    case 5:
+      return target_of<5>(reward, discount, online, valued, out);
+    case 6:
+      return target_of<6>(reward, discount, online, valued, out);
+    default:
+      return plain_target(reward, discount, online, valued, out);
   }
 }
 
@@ -182,9 +188,5 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
   double_target(reward, discount, next_q, next_q.values, out);
 }
 
-inline constexpr Kernels kSet = {kName,
-                                 gather,
-                                 target<float>,
-                                 target<double>,
-                                 double_target<float>,
-                                 double_target<double>};
+inline constexpr Kernels kSet = {
+    kName, gather, target<float>, target<double>, double_target<float>, double_target<double>};

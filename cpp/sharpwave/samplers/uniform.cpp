@@ -15,7 +15,8 @@ void write(std::span<const Ring> rings, Place place, Drawn out, std::size_t i) {
   const Ring& ring = rings[place.env];
   const std::int64_t time = ring.oldest() + static_cast<std::int64_t>(place.age);
   out.rows[i] = place.env * ring.capacity() + ring.slot(place.age);
-  out.index[i] = time * static_cast<std::int64_t>(rings.size()) + static_cast<std::int64_t>(place.env);
+  out.index[i] =
+      time * static_cast<std::int64_t>(rings.size()) + static_cast<std::int64_t>(place.env);
 }
 
 void draw_from_one(Rng& rng, const Ring& ring, Drawn out) {
