@@ -14,11 +14,6 @@ bool has_weak_references(PyObject* object) {
          *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 
-template <typename List>
-std::vector<py::ssize_t> listed(const List* values, py::ssize_t count) {
-  return {values, values + count};
-}
-
 }  // namespace
 
 Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows)
@@ -62,8 +57,9 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
 
 void Loan::add_array(const py::array& array) {
   const auto* const made = as_array(array.ptr());
-  arrays_.push_back({array, listed(made->dimensions, made->nd), listed(made->strides, made->nd),
-                     made->descr, made->flags});
+  Array added{array, made->nd, {}, made->descr, made->flags};
+  std::copy_n(made->dimensions, std::min(made->nd, kMostAxes), added.shape.begin());
+  arrays_.push_back(added);
 }
 
 void Loan::add_container(const py::object& container) {
@@ -76,15 +72,19 @@ void Loan::add_container(const py::object& container) {
   containers_.push_back(std::move(added));
 }
 
-// An array can be changed in place (shape, dtype, flags): then it is the user's for good.
+// An array can be changed in place (shape, dtype, flags): then it is the user's for good. Its strides
+// follow from shape and flags, because it was made C-contiguous.
 bool Loan::is_untouched(const Array& array) {
   PyObject* const object = array.array.ptr();
   const auto* const now = as_array(object);
-  const auto dims = static_cast<std::ptrdiff_t>(array.shape.size());
-  return Py_REFCNT(object) == kOursAndItsOwners && !has_weak_references(object) &&
-         now->nd == dims && now->descr == array.dtype && now->flags == array.flags &&
-         std::equal(array.shape.begin(), array.shape.end(), now->dimensions) &&
-         std::equal(array.strides.begin(), array.strides.end(), now->strides);
+  if (Py_REFCNT(object) != kOursAndItsOwners || has_weak_references(object)) return false;
+  if (now->nd != array.axes || now->descr != array.dtype || now->flags != array.flags) return false;
+  for (int i = 0; i < array.axes; ++i) {
+    if (i == kMostAxes || now->dimensions[i] != array.shape.at(static_cast<std::size_t>(i))) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Items in their old order, each under its old key: a reference that the count shows could

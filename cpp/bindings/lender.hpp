@@ -11,6 +11,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -48,10 +49,12 @@ class Loan {
   [[nodiscard]] bool is_back() const;
 
  private:
+  static constexpr int kMostAxes = 8;  // of arrays that can come back
+
   struct Array {
     py::array array;
-    std::vector<py::ssize_t> shape;
-    std::vector<py::ssize_t> strides;
+    int axes;
+    std::array<py::ssize_t, kMostAxes> shape;
     PyObject* dtype;
     int flags;
   };

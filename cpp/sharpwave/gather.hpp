@@ -1,24 +1,29 @@
 #pragma once
-// Rows to columns: copies drawn transitions and their successors into a block.
+// Gather: rows to columns. Copies drawn transitions and their successors into a block, hot fields a
+// tile at a time, so that the records of one tile are on their way while those of the tile before
+// are copied.
 //
-// Threads: none; the owner locks. Cost: the bytes moved, and one memory access a row that
-// prefetching cannot hide.
+// Threads: none; the owner locks. Ownership: refers to the owner's table and side rows.
+// Cost: the bytes moved, and one memory access a row that prefetching cannot hide.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "sharpwave/batch.hpp"
+#include "sharpwave/kernels/cpu.hpp"
 #include "sharpwave/successor.hpp"
 #include "sharpwave/table.hpp"
 
 namespace sharpwave {
 
-// Where the rows of a batch come from.
+// Where the rows come from.
 struct Source {
   const Table& table;
   const SideRows& side;
+  std::size_t obs_fields;
   std::size_t ring_capacity;
   float gamma;
 };
@@ -31,26 +36,48 @@ struct Target {
 
 class Gather {
  public:
-  // Fills every column of the block but index. REQUIRES: rows.size() == layout.rows.
-  void operator()(const Source& from, std::span<const std::uint64_t> rows, const Target& to);
+  static constexpr std::size_t kTile = 32;
+
+  // Rows to draw, prefetch and copy at a time. A small batch has little to hide its first and last
+  // tile behind, so its tiles are small.
+  static std::size_t tile_for(std::size_t rows) { return rows <= 64 ? kTile / 2 : kTile; }
+
+  explicit Gather(const Source& from);
+
+  // Starts to bring the records of these rows into the cache.
+  void prefetch(std::span<const std::uint64_t> rows) const;
+
+  // Fills the hot fields and flags of the block's rows from `begin` on. REQUIRES: at most kTile rows.
+  void copy_hot(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);
+
+  // Fills the large fields of the whole block. REQUIRES: rows.size() == layout.rows.
+  void copy_cold(std::span<const std::uint64_t> rows, const Target& to);
 
  private:
-  struct FromSide {
-    std::size_t at;
-    std::uint32_t row;
+  using Pointers = std::array<const std::byte*, kTile>;
+
+  // A field's way from records to a column.
+  struct Path {
+    std::size_t field;
+    std::size_t offset;  // in the record
+    std::size_t bytes;
+    GatherKernel gather;
   };
 
-  void read_meta(const Source& from, std::span<const std::uint64_t> rows, std::size_t begin,
-                 const Target& to);
+  void locate(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);
+  [[nodiscard]] const std::byte* next_record(const std::byte* record, Meta meta) const;
+  [[nodiscard]] const std::byte* cold_successor(std::size_t field, std::uint64_t row) const;
 
-  void copy_hot(const Source& from, std::span<const std::uint64_t> rows, std::size_t begin,
-                const Target& to);
-  void copy_cold(const Source& from, std::span<const std::uint64_t> rows, const Target& to);
-  void copy_side(const Source& from, const Target& to);
+  // Immutable after construction.
+  Source from_;
+  std::size_t touched_bytes_;  // of the records, for one row and its successor
+  std::vector<Path> hot_;
+  std::vector<Path> cold_;
 
-  // Scratch, kept so that a call seldom allocates.
-  std::vector<std::uint64_t> next_rows_;
-  std::vector<FromSide> from_side_;
+  // Scratch.
+  Pointers records_{};
+  Pointers next_records_{};
+  std::vector<const std::byte*> pointers_;
 };
 
 }  // namespace sharpwave

@@ -39,7 +39,8 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
       side_(schema_.obs()),
       rings_(options.environments, Ring(ring_capacity_)),
       reset_follows_(options.environments, 0),
-      rng_(options.seed) {
+      rng_(options.seed),
+      gather_({table_, side_, schema_.obs().size(), ring_capacity_, options_.gamma}) {
   std::iota(all_.begin(), all_.end(), 0U);
 }
 
@@ -161,9 +162,23 @@ void ReplayBuffer::sample(const BatchLayout& layout, std::byte* block) {
     throw InvalidValue("the buffer is empty: add transitions before sampling");
   }
   drawn_.resize(layout.rows);
+  const std::span<const std::uint64_t> rows = drawn_;
   auto* const index = reinterpret_cast<std::int64_t*>(block + layout.index);
-  draw_uniform(rng_, rings_, {drawn_, {index, layout.rows}});
-  gather_({table_, side_, ring_capacity_, options_.gamma}, drawn_, {layout, block});
+  const std::size_t tile_size = Gather::tile_for(rows.size());
+  const auto draw = [&](std::size_t begin) {
+    const std::size_t count = std::min(tile_size, rows.size() - std::min(begin, rows.size()));
+    if (count == 0) return rows.first(0);
+    draw_uniform(rng_, rings_, {std::span(drawn_).subspan(begin, count), {index + begin, count}});
+    gather_.prefetch(rows.subspan(begin, count));
+    return rows.subspan(begin, count);
+  };
+  auto tile = draw(0);
+  for (std::size_t begin = 0; begin < rows.size(); begin += tile_size) {
+    const auto next_tile = draw(begin + tile_size);
+    gather_.copy_hot(tile, begin, {layout, block});
+    tile = next_tile;
+  }
+  gather_.copy_cold(rows, {layout, block});
 }
 
 std::size_t ReplayBuffer::size() const {

@@ -32,6 +32,10 @@ class SideRows {
   [[nodiscard]] std::byte* at(std::size_t field, std::uint32_t row) const {
     return chunks_[row >> chunk_shift_].columns()[field].row(row & (chunk_rows() - 1));
   }
+  // The record with the hot fields of a row, at the same offsets as in the transitions' records.
+  [[nodiscard]] const std::byte* record(std::uint32_t row) const {
+    return chunks_[row >> chunk_shift_].records().row(row & (chunk_rows() - 1));
+  }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_rows() - free_.size(); }
   [[nodiscard]] std::size_t size_bytes() const;
 

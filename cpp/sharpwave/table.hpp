@@ -58,6 +58,7 @@ class Table {
   [[nodiscard]] Meta& meta(std::size_t row) const {
     return *reinterpret_cast<Meta*>(records_.row(row) + meta_offset_);
   }
+  [[nodiscard]] std::size_t meta_offset() const { return meta_offset_; }
   // Where every row's Meta lies. REQUIRES: WithMeta::kYes.
   [[nodiscard]] Column metas() const {
     return {records_.data + meta_offset_, records_.stride, sizeof(Meta)};

@@ -14,15 +14,16 @@ TEST_CASE("gathering copies every size of row from every stride") {
   for (const std::size_t bytes : {1,  2,  3,  4,  5,  7,  8,  9,   12,  15,  16,  17,   24,  31,
                                   32, 33, 63, 64, 65, 68, 96, 128, 255, 256, 257, 1504, 5000}) {
     const std::size_t stride = bytes + rng.below(9);
-    std::vector<std::byte> source(kRows * stride);
+    const std::size_t offset = rng.below(5);
+    std::vector<std::byte> source(kRows * stride + offset);
     for (std::byte& value : source) value = static_cast<std::byte>(rng.next());
     for (const std::size_t count : {0, 1, 2, 33}) {
-      std::vector<std::uint64_t> rows(count);
-      for (auto& row : rows) row = rng.below(kRows);
+      std::vector<const std::byte*> rows(count);
+      for (auto& row : rows) row = source.data() + rng.below(kRows) * stride;
       std::vector<std::byte> out(count * bytes + 1, std::byte{0x5A});
-      sharpwave::kernels().gather(out.data(), source.data(), stride, bytes, rows.data(), count);
+      sharpwave::kernels().gather_for(bytes)(out.data(), rows.data(), offset, bytes, count);
       for (std::size_t i = 0; i < count; ++i) {
-        CHECK(std::memcmp(out.data() + i * bytes, source.data() + rows[i] * stride, bytes) == 0);
+        CHECK(std::memcmp(out.data() + i * bytes, rows[i] + offset, bytes) == 0);
       }
       CHECK(out.back() == std::byte{0x5A});  // nothing is written behind the last row
     }

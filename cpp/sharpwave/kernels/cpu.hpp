@@ -20,12 +20,15 @@ struct QValues {
   std::size_t actions;
 };
 
+// out[i] = the `bytes` bytes at rows[i] + offset, for count rows.
+using GatherKernel = void (*)(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                              std::size_t bytes, std::size_t count);
+
 struct Kernels {
   const char* name;
 
-  // out[i] = the `bytes` bytes at source + rows[i] * stride, for count rows.
-  void (*gather)(std::byte* out, const std::byte* source, std::size_t stride, std::size_t bytes,
-                 const std::uint64_t* rows, std::size_t count);
+  // The kernel for values of this many bytes.
+  GatherKernel (*gather_for)(std::size_t bytes);
 
   // out = reward + discount * max_a next_q
   void (*target_f32)(const float* reward, const float* discount, QValues<float> next_q, float* out);

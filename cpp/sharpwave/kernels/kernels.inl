@@ -14,64 +14,68 @@ void copy_two(std::byte* out, const std::byte* from, std::size_t bytes) {
   copy_word<kWord>(out + bytes - kWord, from + bytes - kWord);
 }
 
-inline void copy_long(std::byte* out, const std::byte* from, std::size_t bytes) {
-  std::size_t at = 0;
-  for (; at + 32 < bytes; at += 32) copy_word<32>(out + at, from + at);
-  copy_word<32>(out + bytes - 32, from + bytes - 32);
+// A value of more than kWords words and at most one more: whole words, and one that may overlap.
+template <std::size_t kWords>
+void copy_words(std::byte* out, const std::byte* from, std::size_t bytes) {
+  constexpr std::size_t kWord = 32;
+  for (std::size_t i = 0; i < kWords; ++i) copy_word<kWord>(out + i * kWord, from + i * kWord);
+  copy_word<kWord>(out + bytes - kWord, from + bytes - kWord);
 }
 
+// One copy size known to the compiler; `bytes` is it.
 template <std::size_t kBytes>
-void gather_word(std::byte* out, const std::byte* source, std::size_t stride,
-                 const std::uint64_t* rows, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    copy_word<kBytes>(out + i * kBytes, source + rows[i] * stride);
-  }
+void gather_word(std::byte* out, const std::byte* const* rows, std::size_t offset, std::size_t,
+                 std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) copy_word<kBytes>(out + i * kBytes, rows[i] + offset);
 }
 
 template <std::size_t kWord>
-void gather_two(std::byte* out, const std::byte* source, std::size_t stride, std::size_t bytes,
-                const std::uint64_t* rows, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    copy_two<kWord>(out + i * bytes, source + rows[i] * stride, bytes);
-  }
+void gather_two(std::byte* out, const std::byte* const* rows, std::size_t offset, std::size_t bytes,
+                std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) copy_two<kWord>(out + i * bytes, rows[i] + offset, bytes);
 }
 
-inline void gather_long(std::byte* out, const std::byte* source, std::size_t stride,
-                        std::size_t bytes, const std::uint64_t* rows, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    copy_long(out + i * bytes, source + rows[i] * stride, bytes);
-  }
+template <std::size_t kWords>
+void gather_words(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                  std::size_t bytes, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) copy_words<kWords>(out + i * bytes, rows[i] + offset, bytes);
 }
 
 // Past 4 KiB the hardware's streamer does better than we could; it only needs the row's head early.
-inline void gather_cold(std::byte* out, const std::byte* source, std::size_t stride,
-                        std::size_t bytes, const std::uint64_t* rows, std::size_t count) {
+inline void gather_cold(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                        std::size_t bytes, std::size_t count) {
   const bool is_short = bytes <= 4096;
   const std::size_t ahead = is_short ? 8 : 1;
   const std::size_t head = is_short ? bytes : 512;
   for (std::size_t i = 0; i < count; ++i) {
     if (i + ahead < count) {
-      const std::byte* const soon = source + rows[i + ahead] * stride;
-      for (std::size_t at = 0; at < head; at += 64) __builtin_prefetch(soon + at);
+      const std::byte* const soon = rows[i + ahead] + offset;
+      for (std::size_t at = 0; at < head; at += 64) __builtin_prefetch(soon + at, 0, 2);
     }
-    __builtin_memcpy(out + i * bytes, source + rows[i] * stride, bytes);
+    __builtin_memcpy(out + i * bytes, rows[i] + offset, bytes);
   }
 }
 
-inline void gather(std::byte* out, const std::byte* source, std::size_t stride, std::size_t bytes,
-                   const std::uint64_t* rows, std::size_t count) {
-  if (bytes == 1) return gather_word<1>(out, source, stride, rows, count);
-  if (bytes == 2) return gather_word<2>(out, source, stride, rows, count);
-  if (bytes == 4) return gather_word<4>(out, source, stride, rows, count);
-  if (bytes == 8) return gather_word<8>(out, source, stride, rows, count);
-  if (bytes == 16) return gather_word<16>(out, source, stride, rows, count);
-  if (bytes < 4) return gather_two<2>(out, source, stride, bytes, rows, count);
-  if (bytes < 8) return gather_two<4>(out, source, stride, bytes, rows, count);
-  if (bytes < 16) return gather_two<8>(out, source, stride, bytes, rows, count);
-  if (bytes <= 32) return gather_two<16>(out, source, stride, bytes, rows, count);
-  if (bytes <= 64) return gather_two<32>(out, source, stride, bytes, rows, count);
-  if (bytes <= 256) return gather_long(out, source, stride, bytes, rows, count);
-  gather_cold(out, source, stride, bytes, rows, count);
+inline GatherKernel gather_for(std::size_t bytes) {
+  switch (bytes) {
+    case 1: return gather_word<1>;
+    case 2: return gather_word<2>;
+    case 4: return gather_word<4>;
+    case 8: return gather_word<8>;
+    case 16: return gather_word<16>;
+    case 32: return gather_word<32>;
+    case 64: return gather_word<64>;
+    default: break;
+  }
+  if (bytes < 4) return gather_two<2>;
+  if (bytes < 8) return gather_two<4>;
+  if (bytes < 16) return gather_two<8>;
+  if (bytes < 32) return gather_two<16>;
+  if (bytes > 256) return gather_cold;
+  constexpr GatherKernel kByWords[] = {gather_words<1>, gather_words<2>, gather_words<3>,
+                                       gather_words<4>, gather_words<5>, gather_words<6>,
+                                       gather_words<7>};
+  return kByWords[(bytes - 33) / 32];
 }
 
 // On the bits, because a maximum of integers is a reduction that compilers vectorize.
@@ -189,4 +193,4 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
 }
 
 inline constexpr Kernels kSet = {
-    kName, gather, target<float>, target<double>, double_target<float>, double_target<double>};
+    kName, gather_for, target<float>, target<double>, double_target<float>, double_target<double>};
