@@ -72,8 +72,8 @@ void Loan::add_container(const py::object& container) {
   containers_.push_back(std::move(added));
 }
 
-// An array can be changed in place (shape, dtype, flags): then it is the user's for good. Its strides
-// follow from shape and flags, because it was made C-contiguous.
+// An array can be changed in place (shape, dtype, flags): then it is the user's for good. Its
+// strides follow from shape and flags, because it was made C-contiguous.
 bool Loan::is_untouched(const Array& array) {
   PyObject* const object = array.array.ptr();
   const auto* const now = as_array(object);

@@ -47,7 +47,8 @@ class Gather {
   // Starts to bring the records of these rows into the cache.
   void prefetch(std::span<const std::uint64_t> rows) const;
 
-  // Fills the hot fields and flags of the block's rows from `begin` on. REQUIRES: at most kTile rows.
+  // Fills the hot fields and flags of the block's rows from `begin` on. REQUIRES: at most kTile
+  // rows.
   void copy_hot(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);
 
   // Fills the large fields of the whole block. REQUIRES: rows.size() == layout.rows.

@@ -32,8 +32,8 @@ class Rng {
   }
 
   // Fills `out` with unbiased integers in [0, bound) (Lemire 2019, "Fast random integer generation
-  // in an interval"), each from a word of its own, so that filling in parts gives the same sequence.
-  // REQUIRES: bound > 0.
+  // in an interval"), each from a word of its own, so that filling in parts gives the same
+  // sequence. REQUIRES: bound > 0.
   void fill_below(std::uint64_t bound, std::span<std::uint64_t> out);
 
   // One such integer.

@@ -38,7 +38,8 @@ void gather_two(std::byte* out, const std::byte* const* rows, std::size_t offset
 template <std::size_t kWords>
 void gather_words(std::byte* out, const std::byte* const* rows, std::size_t offset,
                   std::size_t bytes, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) copy_words<kWords>(out + i * bytes, rows[i] + offset, bytes);
+  for (std::size_t i = 0; i < count; ++i)
+    copy_words<kWords>(out + i * bytes, rows[i] + offset, bytes);
 }
 
 // Past 4 KiB the hardware's streamer does better than we could; it only needs the row's head early.
@@ -58,14 +59,22 @@ inline void gather_cold(std::byte* out, const std::byte* const* rows, std::size_
 
 inline GatherKernel gather_for(std::size_t bytes) {
   switch (bytes) {
-    case 1: return gather_word<1>;
-    case 2: return gather_word<2>;
-    case 4: return gather_word<4>;
-    case 8: return gather_word<8>;
-    case 16: return gather_word<16>;
-    case 32: return gather_word<32>;
-    case 64: return gather_word<64>;
-    default: break;
+    case 1:
+      return gather_word<1>;
+    case 2:
+      return gather_word<2>;
+    case 4:
+      return gather_word<4>;
+    case 8:
+      return gather_word<8>;
+    case 16:
+      return gather_word<16>;
+    case 32:
+      return gather_word<32>;
+    case 64:
+      return gather_word<64>;
+    default:
+      break;
   }
   if (bytes < 4) return gather_two<2>;
   if (bytes < 8) return gather_two<4>;
@@ -192,5 +201,5 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
   double_target(reward, discount, next_q, next_q.values, out);
 }
 
-inline constexpr Kernels kSet = {
-    kName, gather_for, target<float>, target<double>, double_target<float>, double_target<double>};
+inline constexpr Kernels kSet = {kName,          gather_for,           target<float>,
+                                 target<double>, double_target<float>, double_target<double>};

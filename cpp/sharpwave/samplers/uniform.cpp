@@ -21,7 +21,8 @@ void name_row(std::span<const Ring> rings, std::size_t environment, std::size_t 
   const Ring& ring = rings[environment];
   const std::int64_t time = ring.oldest() + static_cast<std::int64_t>(age);
   out.rows[i] = environment * ring.capacity() + ring.slot(age);
-  out.index[i] = time * static_cast<std::int64_t>(rings.size()) + static_cast<std::int64_t>(environment);
+  out.index[i] =
+      time * static_cast<std::int64_t>(rings.size()) + static_cast<std::int64_t>(environment);
 }
 
 void name_rows_of_equals(std::span<const Ring> rings, Drawn out) {
