@@ -120,6 +120,7 @@ std::shared_ptr<Loan> Lender::lend(const BatchShape& shape, const Schema& schema
     if (loan->layout().rows == rows && loan.use_count() == 1 && loan->is_back()) return loan;
   }
   auto loan = std::make_shared<Loan>(shape, schema, pool, rows);
+  if (loan->layout().bytes > kLargestKept) return loan;
   if (loans_.size() < kKept) {
     loans_.push_back(loan);
   } else {

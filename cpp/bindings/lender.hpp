@@ -84,6 +84,7 @@ class Lender {
 
  private:
   static constexpr std::size_t kKept = 4;
+  static constexpr std::size_t kLargestKept = std::size_t{64} << 20;  // bytes
 
   std::vector<std::shared_ptr<Loan>> loans_;
   std::size_t oldest_ = 0;

@@ -53,6 +53,7 @@ Memory BlockPool::take(std::size_t bytes) {
 }
 
 void BlockPool::give_back(Memory block) noexcept {
+  if (block.size() > kLargestKept) return;
   const std::lock_guard lock(mutex_);
   if (free_.capacity() < kKept) free_.reserve(kKept);
   if (free_.size() == kKept) free_.erase(free_.begin());

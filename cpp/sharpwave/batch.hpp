@@ -41,7 +41,9 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   [[nodiscard]] std::size_t free_blocks() const;
 
  private:
+  // Blocks that wait for their next use: few, and none that would be missed elsewhere.
   static constexpr std::size_t kKept = 8;
+  static constexpr std::size_t kLargestKept = std::size_t{64} << 20;
 
   Memory take(std::size_t bytes);
   void give_back(Memory block) noexcept;

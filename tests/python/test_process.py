@@ -1,0 +1,191 @@
+"""What happens at the edges of a process: fork, exit, signals.
+
+Each test is a script in a process of its own, because a fork copies everything that the tests
+before it have left behind.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+
+SETUP = """
+import os, sys, threading, time, warnings
+import numpy as np
+import sharpwave as sw
+warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of fork beside threads
+
+f = sw.Field((), "int64")
+def make(seed=7):
+    buffer = sw.ReplayBuffer(1000, observation_space=f, action_space=f, seed=seed)
+    t = np.arange(1000)
+    buffer.extend(t, t, t, t + 1, t < 0, t < 0)
+    return buffer
+
+def forked(function):
+    \"\"\"What `function` prints in a child; a child that takes ten seconds hangs.\"\"\"
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, str(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    end = time.monotonic() + 10
+    while os.waitpid(child, os.WNOHANG)[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+            os.close(read)
+            return "hangs"
+        time.sleep(0.001)
+    with os.fdopen(read, "rb") as pipe:
+        return pipe.read(60000).decode()
+
+def draw():
+    return buffer.sample(64).index.tolist()
+"""
+
+
+def run(script: str, timeout: float = 60) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SETUP + script],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+@needs_fork
+def test_children_of_a_fork_draw_other_rows_than_the_parent_and_each_other() -> None:
+    script = """
+buffer = make()
+buffer.sample(10)
+streams = [forked(draw) for _ in range(4)] + [str(draw())]
+print(len(set(streams)), all(s.startswith("[") for s in streams))
+"""
+    assert run(script) == "5 True"
+
+
+@needs_fork
+def test_a_fork_does_not_change_what_the_parent_draws() -> None:
+    script = """
+buffer = make()
+forked(draw)
+twin = make()
+print(draw() == twin.sample(64).index.tolist())
+"""
+    assert run(script) == "True"
+
+
+@needs_fork
+def test_a_child_samples_although_threads_were_busy_at_the_fork() -> None:
+    script = """
+buffer = make()
+stop = threading.Event()
+def sample():
+    while not stop.is_set(): buffer.sample(20_000)  # long enough to let go of the GIL
+def add():
+    t = np.arange(20_000)
+    while not stop.is_set(): buffer.extend(t, t, t, t + 1, t < 0, t < 0)
+threads = [threading.Thread(target=body, daemon=True) for body in (sample, sample, add)]
+for thread in threads: thread.start()
+def work():
+    buffer.add(1, 1, 1.0, 1, False, False)
+    return len(buffer.sample(64))
+results = []
+while len(results) < 40 and "hangs" not in results: results.append(forked(work))
+stop.set()
+for thread in threads: thread.join()
+print(set(results))
+"""
+    assert run(script, timeout=500) == "{'64'}"
+
+
+@needs_fork
+def test_forks_of_many_buffers_do_not_lock_out_the_threads_that_add() -> None:
+    """With threads that switch all the time, so that one gets in between any two steps of a fork."""
+    script = """
+buffers = [make() for _ in range(40)]
+sys.setswitchinterval(1e-6)
+stop = threading.Event()
+def add(start):
+    while not stop.is_set():
+        for buffer in buffers[start:] + buffers[:start]:
+            buffer.add(1, 1, 1.0, 1, False, False)
+            buffer.sample(4)
+threads = [threading.Thread(target=add, args=(10 * i,), daemon=True) for i in range(3)]
+for thread in threads: thread.start()
+def work():
+    return sum(len(buffer.sample(8)) for buffer in buffers)
+results = [forked(work) for _ in range(30)]
+stop.set()
+for thread in threads: thread.join()
+print(set(results))
+"""
+    assert run(script, timeout=100) == "{'320'}"
+
+
+@needs_fork
+def test_parent_and_child_do_not_see_each_others_rows() -> None:
+    script = """
+buffer = make()
+def overwrite():
+    t = np.full(1000, -1)
+    buffer.extend(t, t, t, t, t > 0, t > 0)
+    return buffer.sample(100).obs.max()
+print(forked(overwrite), buffer.sample(100).obs.min() >= 0)
+"""
+    assert run(script) == "-1 True"
+
+
+def test_the_interpreter_ends_quietly_with_everything_still_alive() -> None:
+    script = """
+import gc
+buffer = make()
+batches = [buffer.sample(32) for _ in range(10)]
+view = buffer["obs"]
+cycle = [batches, buffer]; cycle.append(cycle)
+sys.kept = (view, memoryview(batches[0].obs), cycle)
+del buffer, batches, view, cycle
+print("end")
+"""
+    assert run(script) == "end"
+
+
+def test_the_interpreter_ends_quietly_while_a_daemon_thread_samples() -> None:
+    script = """
+buffer = make()
+def sample():
+    while True: buffer.sample(1000)
+threading.Thread(target=sample, daemon=True).start()
+time.sleep(0.2)
+print("end")
+"""
+    assert run(script) == "end"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently")
+def test_an_interrupt_arrives_between_two_calls() -> None:
+    script = """
+import signal
+buffer = make()
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+start = time.monotonic()
+try:
+    while time.monotonic() < start + 20: buffer.sample(4096)
+    print("never")
+except KeyboardInterrupt:
+    print(time.monotonic() - start < 2, len(buffer.sample(3)))
+"""
+    assert run(script) == "True 3"
