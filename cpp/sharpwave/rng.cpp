@@ -25,10 +25,12 @@ void Rng::fill_below(std::uint64_t bound, std::span<std::uint64_t> out) {
     return;
   }
   Rng local = *this;  // a copy that nothing else can point to stays in registers
-  const std::uint64_t rejected = (std::uint64_t{1} << 32) % bound;
   for (std::uint64_t& drawn : out) {
     std::uint64_t product = (local.next() >> 32) * bound;
-    while (static_cast<std::uint32_t>(product) < rejected) product = (local.next() >> 32) * bound;
+    if (static_cast<std::uint32_t>(product) < bound) {
+      const std::uint64_t rejected = (std::uint64_t{1} << 32) % bound;
+      while (static_cast<std::uint32_t>(product) < rejected) product = (local.next() >> 32) * bound;
+    }
     drawn = product >> 32;
   }
   *this = local;

@@ -1,0 +1,101 @@
+"""Drives the workers: one busy at a time, every round in a new order."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# keeps glibc from returning and faulting in the memory of every large batch
+TUNED_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "67108864"}
+TUNED = "+malloc"
+
+Timings = dict[str, dict[str, dict[str, list[float]]]]
+
+
+class Worker:
+    """A contender's process; its name ends in ``+malloc`` when the process has a tuned malloc."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.operations: list[str] = []
+        environment = {**os.environ, **ONE_THREAD, **(TUNED_MALLOC if name.endswith(TUNED) else {})}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker", name.removesuffix(TUNED)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        )
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """One request, one answer; what failed there is raised here."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "the process ended"}
+        if "missing" in answer:
+            raise ImportError(answer["missing"])
+        if "error" in answer:
+            raise RuntimeError(f"{self.name}: {answer['error']}")
+        return answer
+
+    def close(self) -> None:
+        with self.process:  # closes its pipes, which ends it, and waits
+            pass
+
+
+def start(
+    names: Iterable[str], kinds: list[str], rows: int
+) -> Iterator[tuple[Worker, dict[str, Any]]]:
+    """Workers that have made and checked their buffers, each with its answer; none where nothing can be measured."""
+    for name in names:
+        worker = Worker(name)
+        try:
+            made = worker.ask("make", kinds=kinds, rows=rows)
+        except ImportError as error:
+            worker.close()
+            yield worker, {"missing": str(error)}
+            continue
+        made["checked"] = worker.ask("check")["checked"]
+        worker.operations = made["operations"]
+        yield worker, made
+
+
+def measure(workers: list[Worker], operations: list[str], rounds: int, seconds: float) -> Timings:
+    """Every operation of every worker, ``rounds`` times, about ``seconds`` each.
+
+    In a round the operations come in a random order, and those who can do one follow each other in a random
+    order, so that a slow moment of the machine meets them all.
+    """
+    calls = {
+        (worker.name, operation): worker.ask("calibrate", operation=operation, seconds=seconds)[
+            "calls"
+        ]
+        for worker in workers
+        for operation in worker.operations
+    }
+    timings: Timings = {operation: {} for operation in operations}
+    for _ in range(rounds):
+        for operation in shuffled(operations):
+            for worker in shuffled(
+                [worker for worker in workers if operation in worker.operations]
+            ):
+                took = worker.ask("time", operation=operation, calls=calls[worker.name, operation])
+                series = timings[operation].setdefault(worker.name, {name: [] for name in took})
+                for name, value in took.items():
+                    series[name].append(value)
+    return timings
+
+
+def shuffled(items: list[Any]) -> list[Any]:
+    return random.sample(items, len(items))
