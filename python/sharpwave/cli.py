@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, 1 when training diverged, 2 when something asked for cannot be done.
+        The exit status: 0; 1 when training diverged; 2 when something asked for cannot be done;
+        130 when a second Ctrl-C cut short what the first had asked for.
 
     Examples
     --------
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FloatingPointError as error:
         print(f"sharpwave: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -18,6 +18,7 @@ SPACES = [
     FEATURES,
     spaces.Box(-1, 1, (2, 3), np.float64),
     spaces.Box(0, 255, (6,), np.uint8),
+    spaces.Box(-1, 1, (), np.float32),
     spaces.Discrete(7),
     spaces.Discrete(7, start=-3),
 ]

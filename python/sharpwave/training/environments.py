@@ -1,0 +1,72 @@
+"""Environments from what the caller has: an id, a function, an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+
+Env: TypeAlias = gym.Env[Any, Any]
+VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
+EnvLike: TypeAlias = "str | Callable[[], Env] | Env"
+
+
+def make(source: EnvLike | VectorEnv) -> Env:
+    """Make a single environment anew.
+
+    Gymnasium's passive checker is left out: it is for those who write environments.
+
+    Parameters
+    ----------
+    source
+        An id, a function without arguments, or an environment with a ``spec``.
+    """
+    if isinstance(source, str):
+        return gym.make(source, disable_env_checker=True)
+    if not isinstance(source, (gym.Env, gym.vector.VectorEnv)):
+        return source()
+    if source.spec is None:
+        raise ValueError(
+            f"eval_env: expected an environment to evaluate in, because {source} has no spec to "
+            "make another one from; pass a function that makes one"
+        )
+    return gym.make(source.spec, disable_env_checker=True)
+
+
+def make_training(source: EnvLike | VectorEnv, num_envs: int) -> Env | VectorEnv:
+    """The environment to train in: the given one itself, or new ones from an id or a function.
+
+    Several are stepped by Gymnasium's `SyncVectorEnv` in its own autoreset mode, NEXT_STEP.
+    """
+    if isinstance(source, gym.vector.VectorEnv):
+        if num_envs not in (1, source.num_envs):
+            raise ValueError(
+                f"num_envs: expected {source.num_envs}, as the given environment, got {num_envs}"
+            )
+        return source
+    if num_envs > 1:
+        return gym.vector.SyncVectorEnv([lambda: make(source)] * num_envs)
+    return source if isinstance(source, gym.Env) else make(source)
+
+
+def make_evaluation(source: EnvLike | VectorEnv, given: EnvLike | None) -> Env:
+    """Return the environment to evaluate in: the given one, or another like the one trained in."""
+    return given if isinstance(given, gym.Env) else make(given or source)
+
+
+def single_spaces(env: Env | VectorEnv) -> tuple[gym.Space[Any], gym.Space[Any]]:
+    """Observation and action space of one environment."""
+    if isinstance(env, gym.vector.VectorEnv):
+        return env.single_observation_space, env.single_action_space
+    return env.observation_space, env.action_space
+
+
+def id_of(source: EnvLike | VectorEnv) -> str | None:
+    """The id that `make` makes the environment from, None where there is none."""
+    if isinstance(source, str):
+        return source
+    spec = getattr(source, "spec", None)
+    if spec is None or spec.kwargs or spec.additional_wrappers:
+        return None
+    return str(spec.id)

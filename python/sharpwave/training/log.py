@@ -1,0 +1,83 @@
+"""What a run shows: a progress bar on stderr, and TensorBoard's events in its folder."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+INSTALL = 'pip install "sharpwave[train]"'
+SECONDS_BETWEEN_REDRAWS = 0.2
+
+
+class Log:
+    """Both at once; each is left out where it is not wanted.
+
+    Parameters
+    ----------
+    steps
+        Length of the run.
+    out
+        Folder for TensorBoard's events, or None.
+    progress
+        Whether to draw the bar; None draws it when stderr is a terminal.
+    """
+
+    def __init__(self, steps: int, out: Path | None, progress: bool | None) -> None:
+        self._writer = _tensorboard(out) if out is not None else None
+        self._bar = (
+            _progress_bar(steps)
+            if (sys.stderr.isatty() if progress is None else progress)
+            else None
+        )
+        self._redraw_at = 0.0
+
+    def step(self, step: int, epsilon: float, recent_returns: Collection[float]) -> None:
+        """Redraw the bar if it is time to."""
+        if self._bar is not None and time.perf_counter() >= self._redraw_at:
+            self._redraw_at = time.perf_counter() + SECONDS_BETWEEN_REDRAWS
+            self._bar.set_postfix_str(
+                f"return {mean(recent_returns):.1f}, ε {epsilon:.2f}", refresh=False
+            )
+            self._bar.update(step - self._bar.n)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Write numbers to TensorBoard."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name, value, step)
+
+    def close(self, step: int, epsilon: float, recent_returns: Collection[float]) -> None:
+        """Draw the bar a last time, and write all to disk."""
+        self._redraw_at = 0.0
+        self.step(step, epsilon, recent_returns)
+        if self._bar is not None:
+            self._bar.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def mean(values: Collection[float]) -> float:
+    """The mean, or nan of nothing."""
+    return sum(values) / len(values) if values else float("nan")
+
+
+def _progress_bar(steps: int) -> Any:
+    try:
+        tqdm = importlib.import_module("tqdm").tqdm
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"the progress bar needs tqdm: {INSTALL}", name="tqdm") from error
+    return tqdm(total=steps, unit=" steps", file=sys.stderr, dynamic_ncols=True, mininterval=0)
+
+
+def _tensorboard(out: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"a run's folder needs TensorBoard: {INSTALL}", name="tensorboard"
+        ) from error
+    return SummaryWriter(str(out))
