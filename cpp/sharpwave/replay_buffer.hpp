@@ -76,7 +76,8 @@ class ReplayBuffer {
   [[nodiscard]] std::size_t capacity() const { return ring_capacity_ * options_.environments; }
   [[nodiscard]] std::span<const std::uint32_t> all_environments() const { return all_; }
   [[nodiscard]] std::size_t size() const;
-  // The rows of the environment that has stored most; what lies past another's own is no transition.
+  // The rows of the environment that has stored most; what lies past another's own is no
+  // transition.
   [[nodiscard]] std::size_t longest() const;
   [[nodiscard]] std::size_t size_bytes() const;
   [[nodiscard]] const Column& column(std::size_t field) const { return table_.columns()[field]; }

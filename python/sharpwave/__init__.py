@@ -1,7 +1,7 @@
 """Exact, composable and fast replay buffers in C++, with Q-learning agents in PyTorch.
 
-Importing this package needs NumPy only; ``sharpwave.agents`` is loaded when it is first used and
-needs ``pip install "sharpwave[train]"``.
+Importing this package needs NumPy only; ``sharpwave.agents`` and ``sharpwave.training`` are loaded
+when they are first used and need ``pip install "sharpwave[train]"``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sharpwave.replay_buffer import ReplayBuffer
 from sharpwave.samplers import Uniform
 
 if TYPE_CHECKING:
-    from sharpwave import agents
+    from sharpwave import agents, training
 
 __all__ = [
     "Batch",
@@ -28,7 +28,10 @@ __all__ = [
     "agents",
     "build_config",
     "td",
+    "training",
 ]
+
+_LAZY = ("agents", "training")
 
 for _public in (Batch, Field, ReplayBuffer, Uniform, build_config):
     _public.__module__ = __name__
@@ -36,8 +39,8 @@ del _public
 
 
 def __getattr__(name: str) -> Any:
-    if name == "agents":
-        return importlib.import_module("sharpwave.agents")
+    if name in _LAZY:
+        return importlib.import_module(f"sharpwave.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

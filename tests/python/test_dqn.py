@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import io
 import math
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -153,6 +154,7 @@ def test_a_gradient_step_is_one_of_adam_on_the_loss() -> None:
 
 def test_a_step_changes_the_online_network_and_not_the_target() -> None:
     agent = agent_of()
+    assert not any(parameter.requires_grad for parameter in agent.target.parameters())
     online, target = parameters(agent.online), parameters(agent.target)
     loss = agent.update(random_batch())
     assert not loss.requires_grad
@@ -290,9 +292,10 @@ def test_one_seed_gives_one_agent_and_torch_is_left_as_it_was() -> None:
     assert a.act(obs, 1.0).tolist() == b.act(obs, 1.0).tolist() != c.act(obs, 1.0).tolist()
 
 
-def test_a_copy_acts_and_learns_on_its_own() -> None:
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])
+def test_a_copy_acts_and_learns_on_its_own(copy_of) -> None:
     agent, batch = agent_of(), random_batch()
-    clone = copy.deepcopy(agent)
+    clone = copy_of(agent)
     before = parameters(agent.online)
     clone.update(batch)
     assert same(parameters(agent.online), before)

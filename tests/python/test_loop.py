@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -53,6 +54,22 @@ def test_one_seed_gives_the_same_weights_and_another_does_not(num_envs) -> None:
     assert weights(first) != weights(short(num_envs=num_envs, seed=1))
 
 
+def test_the_seed_reaches_everything_that_is_random() -> None:
+    def random_parts(seed: int) -> list[object]:
+        envs: list[Coin] = []
+        make = lambda: envs.append(Coin()) or envs[-1]  # noqa: E731
+        trainer = Trainer(make, TINY, TrainConfig(**SHORT, seed=seed))
+        agent = trainer.agent.state_dict()
+        network = agent["online"]["layers.0.bias"].tolist()
+        trainer.run()
+        drawn = trainer.buffer.sample(50).index.tolist()
+        return [network, agent["exploration"], drawn, envs[0].seeds[0], *envs[1].seeds]
+
+    first, again, other = random_parts(0), random_parts(0), random_parts(1)
+    assert first == again
+    assert all(a != b for a, b in zip(first, other, strict=True))
+
+
 def test_what_is_watched_does_not_change_what_is_learned(tmp_path, capsys) -> None:
     plain = weights(short(eval_interval=0))
     run = TrainConfig(**{**SHORT, "eval_interval": 0, "log_interval": 7, "checkpoint_interval": 9})
@@ -62,10 +79,16 @@ def test_what_is_watched_does_not_change_what_is_learned(tmp_path, capsys) -> No
 
 
 def test_global_generators_and_threads_are_left_as_they_were() -> None:
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    threads, state, seen = torch.get_num_threads(), torch.get_rng_state(), set()
+
+    class Watching(Coin):
+        def step(self, action):
+            seen.add(torch.get_num_threads())
+            return super().step(action)
+
     before = np.random.get_state()[1].tolist()
-    short()
-    assert torch.get_num_threads() == threads
+    short(Watching, threads=threads + 1)
+    assert (torch.get_num_threads(), seen) == (threads, {threads + 1})
     assert torch.equal(torch.get_rng_state(), state)
     assert np.random.get_state()[1].tolist() == before
 
@@ -118,8 +141,11 @@ def test_the_best_network_is_kept_and_the_last_one_is_not() -> None:
             self.reward = Fading.paid
             return super().step(action)
 
-    result = short(Fading)
+    agent = dataclasses.replace(TINY, epsilon_end=1.0)
+    result = short(Fading, agent)
     assert (result.model_step, result.steps) == (100, 300)
+    Fading.paid = 0.0
+    assert weights(short(Fading, agent, steps=100)) == weights(result)
 
 
 def test_a_solved_environment_ends_the_run() -> None:

@@ -79,7 +79,7 @@ def train(
     >>> agent, run = DQNConfig(learning_starts=100), TrainConfig(steps=500, final_episodes=5)
     >>> result = train("CartPole-v1", agent, run)
     >>> result.steps, result.updates, result.episodes
-    (500, 101, 5)
+    (500, 201, 5)
     """
     return Trainer(env, agent, run, out=out, eval_env=eval_env, progress=progress).run()
 
