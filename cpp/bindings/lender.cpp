@@ -57,9 +57,8 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
 
 void Loan::add_array(const py::array& array) {
   const auto* const made = as_array(array.ptr());
-  Array added{array, made->nd, {}, made->descr, made->flags};
-  std::copy_n(made->dimensions, std::min(made->nd, kMostAxes), added.shape.begin());
-  arrays_.push_back(added);
+  arrays_.push_back({array, made->descr, made->nd, made->flags, shapes_.size()});
+  shapes_.insert(shapes_.end(), made->dimensions, made->dimensions + made->nd);
 }
 
 void Loan::add_container(const py::object& container) {
@@ -72,19 +71,17 @@ void Loan::add_container(const py::object& container) {
   containers_.push_back(std::move(added));
 }
 
-// An array can be changed in place (shape, dtype, flags): then it is the user's for good. Its
-// strides follow from shape and flags, because it was made C-contiguous.
-bool Loan::is_untouched(const Array& array) {
+// An array can be changed in place (shape, dtype, flags): then it is the user's for good. One axis
+// cannot change its length alone, and strides follow from shape and flags, because arrays are made
+// C-contiguous.
+bool Loan::is_untouched(const Array& array) const {
   PyObject* const object = array.array.ptr();
   const auto* const now = as_array(object);
   if (Py_REFCNT(object) != kOursAndItsOwners || has_weak_references(object)) return false;
   if (now->nd != array.axes || now->descr != array.dtype || now->flags != array.flags) return false;
-  for (int i = 0; i < array.axes; ++i) {
-    if (i == kMostAxes || now->dimensions[i] != array.shape.at(static_cast<std::size_t>(i))) {
-      return false;
-    }
-  }
-  return true;
+  if (array.axes < 2) return true;
+  return std::equal(now->dimensions, now->dimensions + array.axes,
+                    shapes_.begin() + static_cast<std::ptrdiff_t>(array.shape));
 }
 
 // Items in their old order, each under its old key: a reference that the count shows could
@@ -107,7 +104,7 @@ bool Loan::is_back() const {
 #ifdef Py_GIL_DISABLED
   return false;  // another thread's references are not in the count
 #else
-  const auto untouched = [](const auto& part) { return is_untouched(part); };
+  const auto untouched = [this](const auto& part) { return is_untouched(part); };
   return Py_REFCNT(batch_.ptr()) == 1 && !has_weak_references(batch_.ptr()) &&
          std::all_of(containers_.begin(), containers_.end(), untouched) &&
          std::all_of(arrays_.begin(), arrays_.end(), untouched);

@@ -11,7 +11,6 @@
 
 #include <pybind11/pybind11.h>
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -49,14 +48,13 @@ class Loan {
   [[nodiscard]] bool is_back() const;
 
  private:
-  static constexpr int kMostAxes = 8;  // of arrays that can come back
-
+  // Small, because all of them are read at every sample, when the rows have just filled the cache.
   struct Array {
     py::array array;
-    int axes;
-    std::array<py::ssize_t, kMostAxes> shape;
     PyObject* dtype;
+    int axes;
     int flags;
+    std::size_t shape;  // where it begins in shapes_
   };
   struct Container {
     py::object object;
@@ -65,7 +63,7 @@ class Loan {
 
   void add_array(const py::array& array);
   void add_container(const py::object& container);
-  [[nodiscard]] static bool is_untouched(const Array& array);
+  [[nodiscard]] bool is_untouched(const Array& array) const;
   [[nodiscard]] static bool is_untouched(const Container& container);
   py::dict columns(const BatchShape& shape, const Schema& schema);
 
@@ -73,6 +71,7 @@ class Loan {
   BlockPool::Block block_;
   py::object batch_;
   std::vector<Array> arrays_;
+  std::vector<py::ssize_t> shapes_;
   std::vector<Container> containers_;
 };
 

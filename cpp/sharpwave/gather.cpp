@@ -9,8 +9,6 @@ namespace {
 
 using Rows = std::span<const std::uint64_t>;
 
-constexpr std::size_t kLine = 64;
-
 bool is_hot(const Column& column) { return column.bytes <= Table::kColdBytes; }
 
 std::size_t offset_in_record(const Table& table, std::size_t field) {
@@ -38,18 +36,6 @@ Gather::Gather(const Source& from) : from_(from), touched_bytes_(touched_bytes(f
     } else {
       cold_.push_back({f, 0, column.bytes, gather});
     }
-  }
-}
-
-// As many prefetches for every row, wherever it begins: a count that depended on the row's place
-// would be a branch that no predictor learns.
-void Gather::prefetch(Rows rows) const {
-  const Column records = from_.table.records();
-  const std::size_t bytes = touched_bytes_;
-  for (const std::uint64_t row : rows) {
-    const std::byte* const begin = records.row(row);
-    for (std::size_t at = 0; at < bytes; at += kLine) sharpwave::prefetch(begin + at);
-    sharpwave::prefetch(begin + bytes - 1);
   }
 }
 

@@ -36,16 +36,34 @@ struct Target {
 
 class Gather {
  public:
+  // Rows that are copied at a time at most, and how far ahead of them rows are prefetched. A small
+  // batch has little to hide its last tile behind, so its tiles are small.
   static constexpr std::size_t kTile = 32;
-
-  // Rows to draw, prefetch and copy at a time. A small batch has little to hide its first and last
-  // tile behind, so its tiles are small.
+  static constexpr std::size_t kAhead = 32;
   static std::size_t tile_for(std::size_t rows) { return rows <= 64 ? kTile / 2 : kTile; }
 
   explicit Gather(const Source& from);
 
-  // Starts to bring the records of these rows into the cache.
-  void prefetch(std::span<const std::uint64_t> rows) const;
+  // Calls use(prefetch), where prefetch(row) starts to bring a row's record into the cache. The
+  // number of lines is known to the compiler up to a few: `use` is a loop that should not have one.
+  template <typename Use>
+  void with_prefetch(Use use) const {
+    const Column& records = from_.table.records();
+    const std::size_t last = touched_bytes_ - 1;
+    const std::size_t lines = last / kLine + 1;
+    switch (lines) {
+      case 1:
+        return use(Prefetch<1>{records, last, lines});
+      case 2:
+        return use(Prefetch<2>{records, last, lines});
+      case 3:
+        return use(Prefetch<3>{records, last, lines});
+      case 4:
+        return use(Prefetch<4>{records, last, lines});
+      default:
+        return use(Prefetch<0>{records, last, lines});
+    }
+  }
 
   // Fills the hot fields and flags of the block's rows from `begin` on. REQUIRES: at most kTile
   // rows.
@@ -55,6 +73,24 @@ class Gather {
   void copy_cold(std::span<const std::uint64_t> rows, const Target& to);
 
  private:
+  static constexpr std::size_t kLine = 64;
+
+  // As many prefetches for every row, wherever it begins: a count that depended on the row's place
+  // would be a branch that no predictor learns. `kLines` as the compiler knows it, or 0.
+  template <std::size_t kLines>
+  struct Prefetch {
+    Column records;
+    std::size_t last;  // offset of the last byte wanted
+    std::size_t lines;
+
+    void operator()(std::uint64_t row) const {
+      const std::byte* const begin = records.row(row);
+      const std::size_t count = kLines == 0 ? lines : kLines;
+      for (std::size_t i = 0; i < count; ++i) prefetch(begin + i * kLine);
+      prefetch(begin + last);
+    }
+  };
+
   using Pointers = std::array<const std::byte*, kTile>;
 
   // A field's way from records to a column.

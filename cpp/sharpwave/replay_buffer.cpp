@@ -164,19 +164,20 @@ void ReplayBuffer::sample(const BatchLayout& layout, std::byte* block) {
   drawn_.resize(layout.rows);
   const std::span<const std::uint64_t> rows = drawn_;
   auto* const index = reinterpret_cast<std::int64_t*>(block + layout.index);
-  const std::size_t tile_size = Gather::tile_for(rows.size());
-  const auto draw = [&](std::size_t begin) {
-    const std::size_t count = std::min(tile_size, rows.size() - std::min(begin, rows.size()));
-    if (count == 0) return rows.first(0);
-    draw_uniform(rng_, rings_, {std::span(drawn_).subspan(begin, count), {index + begin, count}});
-    gather_.prefetch(rows.subspan(begin, count));
-    return rows.subspan(begin, count);
+  Uniform uniform(rng_, rings_);
+  std::size_t drawn = 0;
+  const auto draw_until = [&](std::size_t end) {
+    const std::size_t count = std::min(end, rows.size()) - drawn;
+    const Drawn out{std::span(drawn_).subspan(drawn, count), {index + drawn, count}};
+    gather_.with_prefetch([&](auto prefetch) { uniform.draw(out, prefetch); });
+    drawn += count;
   };
-  auto tile = draw(0);
-  for (std::size_t begin = 0; begin < rows.size(); begin += tile_size) {
-    const auto next_tile = draw(begin + tile_size);
-    gather_.copy_hot(tile, begin, {layout, block});
-    tile = next_tile;
+  const std::size_t tile = Gather::tile_for(rows.size());
+  draw_until(Gather::kAhead);
+  for (std::size_t begin = 0; begin < rows.size(); begin += tile) {
+    draw_until(begin + tile + Gather::kAhead);
+    const std::size_t count = std::min(tile, rows.size() - begin);
+    gather_.copy_hot(rows.subspan(begin, count), begin, {layout, block});
   }
   gather_.copy_cold(rows, {layout, block});
 }

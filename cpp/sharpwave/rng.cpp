@@ -19,23 +19,6 @@ Rng::Rng(std::uint64_t seed, std::uint64_t stream) : state_{} {
   for (auto& word : state_) word = split_mix(x);
 }
 
-void Rng::fill_below(std::uint64_t bound, std::span<std::uint64_t> out) {
-  if (bound > UINT32_MAX) {
-    for (std::uint64_t& drawn : out) drawn = below64(bound);
-    return;
-  }
-  Rng local = *this;  // a copy that nothing else can point to stays in registers
-  for (std::uint64_t& drawn : out) {
-    std::uint64_t product = (local.next() >> 32) * bound;
-    if (static_cast<std::uint32_t>(product) < bound) {
-      const std::uint64_t rejected = (std::uint64_t{1} << 32) % bound;
-      while (static_cast<std::uint32_t>(product) < rejected) product = (local.next() >> 32) * bound;
-    }
-    drawn = product >> 32;
-  }
-  *this = local;
-}
-
 // Rejection from the next power of two: portable, and bounds past 2^32 rows are rare.
 std::uint64_t Rng::below64(std::uint64_t bound) {
   std::uint64_t mask = bound - 1;

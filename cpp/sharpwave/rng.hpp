@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 
 namespace sharpwave {
 
@@ -31,22 +30,25 @@ class Rng {
     return result;
   }
 
-  // Fills `out` with unbiased integers in [0, bound) (Lemire 2019, "Fast random integer generation
-  // in an interval"), each from a word of its own, so that filling in parts gives the same
-  // sequence. REQUIRES: bound > 0.
-  void fill_below(std::uint64_t bound, std::span<std::uint64_t> out);
-
-  // One such integer.
+  // An unbiased integer in [0, bound) (Lemire 2019, "Fast random integer generation in an
+  // interval"). REQUIRES: bound > 0.
   std::uint64_t below(std::uint64_t bound) {
-    std::uint64_t drawn = 0;
-    fill_below(bound, {&drawn, 1});
-    return drawn;
+    return bound <= UINT32_MAX ? below32(bound) : below64(bound);
   }
 
   [[nodiscard]] const State& state() const { return state_; }
 
  private:
   static std::uint64_t rotate(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+
+  std::uint64_t below32(std::uint64_t bound) {
+    std::uint64_t product = (next() >> 32) * bound;
+    if (static_cast<std::uint32_t>(product) < bound) {
+      const std::uint64_t rejected = (std::uint64_t{1} << 32) % bound;
+      while (static_cast<std::uint32_t>(product) < rejected) product = (next() >> 32) * bound;
+    }
+    return product >> 32;
+  }
 
   std::uint64_t below64(std::uint64_t bound);
 

@@ -13,10 +13,13 @@ struct Draws {
   Draws(std::uint64_t seed, const std::vector<Ring>& rings, std::size_t count)
       : rows(count), index(count) {
     Rng rng(seed);
-    sharpwave::draw_uniform(rng, rings, {rows, index});
+    sharpwave::Uniform(rng, rings).draw({rows, index}, [this](std::uint64_t row) {
+      seen.push_back(row);
+    });
   }
   std::vector<std::uint64_t> rows;
   std::vector<std::int64_t> index;
+  std::vector<std::uint64_t> seen;
 };
 
 Ring filled(std::size_t capacity, int pushes) {
@@ -54,6 +57,7 @@ TEST_CASE("every row of rings of different length is as likely") {
 TEST_CASE("rows and names are of the same transition") {
   const std::vector<Ring> rings = {filled(4, 9), filled(4, 6)};
   const Draws draws(6, rings, 500);
+  CHECK(draws.seen == draws.rows);
   for (std::size_t i = 0; i < 500; ++i) {
     const auto environment = static_cast<std::uint64_t>(draws.index[i] % 2);
     const std::int64_t time = draws.index[i] / 2;

@@ -81,10 +81,22 @@ inline GatherKernel gather_for(std::size_t bytes) {
   if (bytes < 16) return gather_two<8>;
   if (bytes < 32) return gather_two<16>;
   if (bytes > 256) return gather_cold;
-  constexpr GatherKernel kByWords[] = {gather_words<1>, gather_words<2>, gather_words<3>,
-                                       gather_words<4>, gather_words<5>, gather_words<6>,
-                                       gather_words<7>};
-  return kByWords[(bytes - 33) / 32];
+  switch ((bytes - 33) / 32) {
+    case 0:
+      return gather_words<1>;
+    case 1:
+      return gather_words<2>;
+    case 2:
+      return gather_words<3>;
+    case 3:
+      return gather_words<4>;
+    case 4:
+      return gather_words<5>;
+    case 5:
+      return gather_words<6>;
+    default:
+      return gather_words<7>;
+  }
 }
 
 // On the bits, because a maximum of integers is a reduction that compilers vectorize.
@@ -141,21 +153,15 @@ Real largest(const Real* q) {
   }
 }
 
-template <typename Real>
-struct Chosen {
-  Real q;
-  Real value;
-};
-
 template <std::size_t kActions, typename Real>
-Chosen<Real> chosen(const Real* q, const Real* valued) {
-  if constexpr (kActions == 1) {
-    return {q[0], valued[0]};
-  } else {
-    const Chosen<Real> best = chosen<kActions - 1>(q, valued);
-    const bool is_better = q[kActions - 1] > best.q;
-    return {is_better ? q[kActions - 1] : best.q, is_better ? valued[kActions - 1] : best.value};
+std::size_t best_action(const Real* q) {
+  std::size_t best = 0;
+  Real most = q[0];
+  for (std::size_t a = 1; a < kActions; ++a) {
+    best = q[a] > most ? a : best;
+    most = q[a] > most ? q[a] : most;
   }
+  return best;
 }
 
 // The value of the best action of each row: the maximum itself, or what `valued` gives.
@@ -168,8 +174,8 @@ void target_of(const Real* reward, const Real* discount, QValues<Real> online, c
     }
   } else {
     for (std::size_t i = 0; i < online.rows; ++i) {
-      const std::size_t at = i * kActions;
-      out[i] = reward[i] + discount[i] * chosen<kActions>(online.values + at, valued + at).value;
+      const std::size_t best = best_action<kActions>(online.values + i * kActions);
+      out[i] = reward[i] + discount[i] * valued[i * kActions + best];
     }
   }
 }
