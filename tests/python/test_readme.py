@@ -39,6 +39,25 @@ def imported(code: str) -> set[str]:
     return names
 
 
+def an_agent() -> dict[str, object]:
+    """What a reader who already has an agent has: an environment, a step just taken, a network."""
+    import gymnasium
+    import torch
+
+    env = gymnasium.make("CartPole-v1")
+    obs, _ = env.reset(seed=0)
+    step = dict(
+        zip(("next_obs", "reward", "terminated", "truncated", "info"), env.step(1), strict=True)
+    )
+    return {
+        "env": env,
+        "obs": obs,
+        "action": 1,
+        **step,
+        "target_network": lambda batch_of_obs: torch.zeros(len(batch_of_obs), 2),
+    }
+
+
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch) -> None:
     """The blocks in their order, in one namespace, as a reader would paste them."""
     code = blocks("python")
@@ -46,7 +65,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch) -> None:
     for name in sorted(set().union(*map(imported, code)) & OPTIONAL):
         pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "readme"}
+    namespace: dict[str, object] = {"__name__": "readme", **an_agent()}
     for number, block in enumerate(code):
         exec(compile(block, f"README.md, Python block {number}", "exec"), namespace)
 
