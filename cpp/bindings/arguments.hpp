@@ -12,7 +12,7 @@
 
 namespace sharpwave::bindings {
 
-// The names of a call's arguments, interned; the buffer's extra fields come behind the fixed ones.
+// The arguments that every buffer's calls have; the extra fields are the buffer's own.
 enum Argument : std::size_t {
   kObs,
   kAction,
@@ -25,10 +25,12 @@ enum Argument : std::size_t {
   kFixedArguments
 };
 
-// Which of add and extend is called: extend has no `info`.
+// Which of add and extend is called: extend has an axis of steps and no
+// `info`.
 struct Call {
   const char* name;
   std::size_t positional;
+  bool has_steps;
 };
 
 class Arguments {

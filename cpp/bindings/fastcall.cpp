@@ -18,8 +18,8 @@ constexpr std::size_t kReleaseAbove = std::size_t{64} << 10;
 
 constexpr std::int64_t kLargestBatch = std::int64_t{1} << 32;
 
-constexpr Call kAdd{"add", 7};
-constexpr Call kExtend{"extend", 6};
+constexpr Call kAdd{"add", 7, false};
+constexpr Call kExtend{"extend", 6, true};
 
 // Lets other threads have the interpreter where the work is worth it, and where there is a lock to
 // wait for: whoever has it may need the interpreter before giving it up (os.fork's hooks do).
@@ -100,7 +100,7 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
               flags(kTerminated, shape.terminated),
               flags(kTruncated, shape.truncated)};
   py::object successor = py::reinterpret_borrow<py::object>(given[kNextObs]);
-  if (call.name == kAdd.name && !buffer.final_obs.is_none()) {
+  if (!call.has_steps && !buffer.final_obs.is_none()) {
     successor = true_next_obs(buffer, given, steps);
   }
   shape.next_obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
@@ -123,31 +123,30 @@ std::span<const ColumnType> extras_of(const Buffer& buffer) {
   return std::span(buffer.shape.types).subspan(buffer.core.schema().reward() + 1);
 }
 
-PyObject* py_add(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+// What add and extend share; `extend` has one axis more, of steps, in front.
+PyObject* add_or_extend(const Call& call, PyObject* self, PyObject* const* args,
+                        Py_ssize_t positional, PyObject* keywords) {
   return guarded([&] {
     Buffer& buffer = buffer_of(self);
-    const Arguments given(kAdd, extras_of(buffer), args, static_cast<std::size_t>(positional),
+    const Arguments given(call, extras_of(buffer), args, static_cast<std::size_t>(positional),
                           keywords);
     const Environments chosen(given[kEnvIds], buffer.core.all_environments());
     const auto count = static_cast<py::ssize_t>(chosen.get().size());
     const bool one = buffer.core.options().environments == 1 && count == 1;
-    add(buffer, kAdd, given, {{count, 0}, 1, one}, chosen.get());
+    const Lead lead = call.has_steps ? Lead{{steps_in(given[kTerminated]), count}, 2, one}
+                                     : Lead{{count, 0}, 1, one};
+    add(buffer, call, given, lead, chosen.get());
     Py_RETURN_NONE;
   });
 }
 
+PyObject* py_add(PyObject* self, PyObject* const* args, Py_ssize_t positional, PyObject* keywords) {
+  return add_or_extend(kAdd, self, args, positional, keywords);
+}
+
 PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional,
                     PyObject* keywords) {
-  return guarded([&] {
-    Buffer& buffer = buffer_of(self);
-    const Arguments given(kExtend, extras_of(buffer), args, static_cast<std::size_t>(positional),
-                          keywords);
-    const Environments chosen(given[kEnvIds], buffer.core.all_environments());
-    const auto count = static_cast<py::ssize_t>(chosen.get().size());
-    const bool one = buffer.core.options().environments == 1 && count == 1;
-    add(buffer, kExtend, given, {{steps_in(given[kTerminated]), count}, 2, one}, chosen.get());
-    Py_RETURN_NONE;
-  });
+  return add_or_extend(kExtend, self, args, positional, keywords);
 }
 
 std::size_t batch_size_of(PyObject* value) {

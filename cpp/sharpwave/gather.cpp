@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "sharpwave/kernels/cpu.hpp"
-
 namespace sharpwave {
 namespace {
 

@@ -48,14 +48,21 @@ Meta& ReplayBuffer::newest(std::size_t environment) const {
   return table_.meta(environment * ring_capacity_ + rings_[environment].newest_slot());
 }
 
+// Whether the obs of the step's row equals, bit for bit, the observation whose fields lie at
+// `at(field)`. Bits alone decide what is stored once.
+template <typename At>
+bool ReplayBuffer::begins_with(const Steps& steps, std::size_t row, At at) const {
+  for (std::size_t f = 0; f < schema_.obs().size(); ++f) {
+    const std::size_t bytes = table_.columns()[f].bytes;
+    if (std::memcmp(at(f), steps.fields[f] + row * bytes, bytes) != 0) return false;
+  }
+  return true;
+}
+
 bool ReplayBuffer::continues(const Steps& steps, std::size_t row, std::size_t environment) const {
   if (rings_[environment].size() == 0 || ring_capacity_ == 1) return false;
   const std::uint32_t side = newest(environment).successor - Meta::kSide;
-  for (std::size_t f = 0; f < schema_.obs().size(); ++f) {
-    const std::size_t bytes = table_.columns()[f].bytes;
-    if (std::memcmp(side_.at(f, side), steps.fields[f] + row * bytes, bytes) != 0) return false;
-  }
-  return true;
+  return begins_with(steps, row, [&](std::size_t f) { return side_.at(f, side); });
 }
 
 void ReplayBuffer::evict_oldest(std::size_t environment) {
@@ -97,19 +104,12 @@ std::size_t ReplayBuffer::side_rows_needed(const Steps& steps) const {
   for (std::size_t row = environments; row < steps.steps * environments; ++row) {
     const std::size_t before = row - environments;
     const bool ended = steps.terminated[before] || steps.truncated[before];
-    if (!is_followed(steps, before, row) || (options_.skip_resets && ended)) ++needed;
+    const auto successor = [&](std::size_t f) {
+      return steps.next_obs[f] + before * table_.columns()[f].bytes;
+    };
+    if (!begins_with(steps, row, successor) || (options_.skip_resets && ended)) ++needed;
   }
   return std::min(needed, capacity() + environments);
-}
-
-// Whether the step's row `after` begins, bit for bit, with the successor of its row `before`.
-bool ReplayBuffer::is_followed(const Steps& steps, std::size_t before, std::size_t after) const {
-  for (std::size_t f = 0; f < schema_.obs().size(); ++f) {
-    const std::size_t bytes = table_.columns()[f].bytes;
-    const std::byte* const successor = steps.next_obs[f] + before * bytes;
-    if (std::memcmp(successor, steps.fields[f] + after * bytes, bytes) != 0) return false;
-  }
-  return true;
 }
 
 void ReplayBuffer::add_row(const Steps& steps, std::size_t row, std::size_t environment) {

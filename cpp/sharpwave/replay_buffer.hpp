@@ -91,7 +91,8 @@ class ReplayBuffer {
   void evict_oldest(std::size_t environment);
   void link_newest(std::size_t environment);
   [[nodiscard]] Meta& newest(std::size_t environment) const;
-  [[nodiscard]] bool is_followed(const Steps& steps, std::size_t before, std::size_t after) const;
+  template <typename At>
+  [[nodiscard]] bool begins_with(const Steps& steps, std::size_t row, At at) const;
   [[nodiscard]] std::size_t side_rows_needed(const Steps& steps) const;
 
   // Immutable after construction.

@@ -151,8 +151,6 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
 
 def test_every_cpp_test_is_built() -> None:
     listing = ROOT / "tests" / "cpp" / "CMakeLists.txt"
-    if not listing.is_file():
-        pytest.skip("no C++ tests yet")
     text = listing.read_text()
     if "CONFIGURE_DEPENDS" in text:
         return

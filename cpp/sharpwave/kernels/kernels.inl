@@ -129,7 +129,8 @@ bool exceeds(Real value, Real best) {
 }
 
 // out = reward + discount * (the value of the best action), where `online` chooses the action and
-// `valued` values it. This is the definition; it is run where there is a NaN.
+// `valued` values it. This is the definition, run for NaN and for numbers of actions that have no
+// loop of their own.
 template <typename Real>
 void plain_target(const Real* reward, const Real* discount, QValues<Real> online,
                   const Real* valued, Real* out) {
