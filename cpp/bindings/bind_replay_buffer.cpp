@@ -11,7 +11,7 @@ namespace sharpwave::bindings {
 namespace {
 
 std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const py::object& action,
-                             const py::dict& extra_fields, std::size_t num_envs, float gamma,
+                             const py::dict& extra_fields, std::size_t num_envs, double gamma,
                              bool skip_resets, std::uint64_t seed, const py::object& batch_type,
                              const py::object& cast, const py::object& final_obs) {
   Leaves obs_leaves;
@@ -41,7 +41,7 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
   Schema schema(std::move(obs_leaves.fields), std::move(action_leaves.fields),
                 std::move(extra_leaves.fields));
   return std::make_unique<Buffer>(std::move(shape), std::move(schema),
-                                  Options{capacity, num_envs, gamma, skip_resets, seed},
+                                  Options{.capacity = capacity, .environments = num_envs, .gamma = gamma, .skip_resets = skip_resets, .seed = seed},
                                   Casting(cast), final_obs);
 }
 
@@ -134,7 +134,7 @@ void bind_properties(py::class_<Buffer>& buffer) {
           "num_envs", of_core([](const ReplayBuffer& core) { return core.options().environments; }),
           "How many environments have a stream of their own.")
       .def_property_readonly("gamma",
-                             of_core([](const ReplayBuffer& core) { return core.options().gamma; }),
+                             of_core([](const ReplayBuffer& core) { return core.gamma(); }),
                              "What ``discount`` is where an episode goes on.")
       .def_property_readonly("nbytes",
                              of_core([](const ReplayBuffer& core) { return core.size_bytes(); }),

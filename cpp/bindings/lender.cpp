@@ -17,7 +17,7 @@ bool has_weak_references(PyObject* object) {
 }  // namespace
 
 Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows)
-    : layout_(schema, rows), block_(pool.lend(layout_.bytes)) {
+    : layout_(schema, BatchOptions{rows}), block_(pool.lend(layout_.bytes)) {
   const py::dict dict = columns(shape, schema);
   add_container(dict);
   batch_ = shape.batch_type(dict);

@@ -9,18 +9,22 @@ constexpr std::size_t kLine = 64;
 
 }  // namespace
 
-BatchLayout::BatchLayout(const Schema& schema, std::size_t batch_rows) : rows(batch_rows) {
-  const auto place = [this](std::size_t row_bytes) {
+BatchLayout::BatchLayout(const Schema& schema, const BatchOptions& wanted)
+    : options(wanted), rows(wanted.rows()) {
+  const auto place_values = [this](std::size_t count, std::size_t value_bytes) {
     const std::size_t at = bytes;
-    bytes += (rows * row_bytes + kLine - 1) / kLine * kLine;
+    bytes += (count * value_bytes + kLine - 1) / kLine * kLine;
     return at;
   };
+  const auto place = [&](std::size_t row_bytes) { return place_values(rows, row_bytes); };
   for (const Field& field : schema.fields()) fields.push_back(place(field.bytes()));
   for (const Field& field : schema.obs()) next_obs.push_back(place(field.bytes()));
   terminated = place(sizeof(bool));
   truncated = place(sizeof(bool));
   discount = place(sizeof(float));
   index = place(sizeof(std::int64_t));
+  if (options.has_weight) weight = place_values(options.samples, sizeof(float));
+  if (options.has_mask) mask = place(sizeof(bool));
 }
 
 BlockPool::Block BlockPool::lend(std::size_t bytes) {

@@ -18,10 +18,22 @@
 
 namespace sharpwave {
 
-// Offsets in a block for `rows` rows. Every column starts on a cache line.
-struct BatchLayout {
-  BatchLayout(const Schema& schema, std::size_t rows);
+// Which columns a batch has beside the fields, and how many rows.
+struct BatchOptions {
+  std::size_t samples;     // what is drawn: rows, or sequences
+  std::size_t length = 1;  // rows of each sample
+  bool has_weight = false;
+  bool has_mask = false;
 
+  [[nodiscard]] std::size_t rows() const { return samples * length; }
+  bool operator==(const BatchOptions&) const = default;
+};
+
+// Offsets in a block. Every column starts on a cache line.
+struct BatchLayout {
+  BatchLayout(const Schema& schema, const BatchOptions& options);
+
+  BatchOptions options;
   std::size_t rows;
   std::vector<std::size_t> fields;    // one a schema field
   std::vector<std::size_t> next_obs;  // one an obs field
@@ -29,6 +41,8 @@ struct BatchLayout {
   std::size_t truncated;              // bool
   std::size_t discount;               // float32
   std::size_t index;                  // int64
+  std::size_t weight = 0;             // float32, one a sample; with has_weight
+  std::size_t mask = 0;               // bool; with has_mask
   std::size_t bytes = 0;
 };
 

@@ -3,44 +3,41 @@
 //
 // Threads: every public method may be called from any thread at once.
 // Invariants: (1) the stored rows of an environment are its last min(count, capacity) transitions,
-//             bit for bit; (2) a method that throws has changed nothing.
+//             or a uniform sample of all of them, bit for bit; (2) a method that throws has changed
+//             nothing.
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "sharpwave/batch.hpp"
 #include "sharpwave/gather.hpp"
-#include "sharpwave/ring.hpp"
+#include "sharpwave/hindsight.hpp"
+#include "sharpwave/n_step.hpp"
 #include "sharpwave/rng.hpp"
+#include "sharpwave/samplers/uniform.hpp"
 #include "sharpwave/schema.hpp"
-#include "sharpwave/successor.hpp"
-#include "sharpwave/table.hpp"
+#include "sharpwave/sequence.hpp"
+#include "sharpwave/transitions.hpp"
 
 namespace sharpwave {
 
 struct Options {
   std::size_t capacity;  // transitions in all; each environment has capacity / environments
   std::size_t environments = 1;
-  float gamma = 0.99F;
+  std::size_t n_step = 1;
+  double gamma = 0.99;
+  Insertion insertion = Insertion::kLatest;
   // The row that follows an end is the environment's reset and no transition (Gymnasium's
   // "next_step" autoreset).
   bool skip_resets = false;
+  std::optional<HindsightOptions> hindsight;
   std::uint64_t seed = 0;
-};
-
-// Steps of some environments, in order: `steps` times one row for each of `environments`.
-// Every pointer is to steps * environments.size() values, row after row.
-struct Steps {
-  std::size_t steps;
-  std::span<const std::uint32_t> environments;
-  std::span<const std::byte* const> fields;    // one a schema field
-  std::span<const std::byte* const> next_obs;  // one an obs field
-  const bool* terminated;
-  const bool* truncated;
 };
 
 class ReplayBuffer {
@@ -66,8 +63,22 @@ class ReplayBuffer {
   // Whether a call would have to wait now.
   [[nodiscard]] bool is_busy() const;
 
-  // Draws layout.rows rows and fills the block. THROWS InvalidValue when nothing is stored.
-  void sample(const BatchLayout& layout, std::byte* block);
+  // From the next batch on. REQUIRES: at least 1; from 0 to 1.
+  void set_n_step(std::size_t n_step);
+  void set_gamma(double gamma);
+
+  // Draws the layout's samples and fills the block. THROWS InvalidValue when nothing is stored.
+  // Returns what the reward function must be asked for, with hindsight.
+  Relabelled sample(const BatchLayout& layout, std::byte* block);
+
+  // The same for sequences: options.samples of options.steps() rows each.
+  // THROWS InvalidValue when no sequence can begin anywhere.
+  Relabelled sample_sequences(const SequenceOptions& options, const BatchLayout& layout,
+                              std::byte* block);
+
+  // Fills a block with the transitions of these names. THROWS InvalidValue for one that is not
+  // stored.
+  void rows(std::span<const std::int64_t> index, const BatchLayout& layout, std::byte* block);
 
   [[nodiscard]] const Schema& schema() const { return schema_; }
   [[nodiscard]] const Options& options() const { return options_; }
@@ -75,25 +86,27 @@ class ReplayBuffer {
   [[nodiscard]] std::size_t ring_capacity() const { return ring_capacity_; }
   [[nodiscard]] std::size_t capacity() const { return ring_capacity_ * options_.environments; }
   [[nodiscard]] std::span<const std::uint32_t> all_environments() const { return all_; }
+  [[nodiscard]] std::size_t n_step() const;
+  [[nodiscard]] double gamma() const;
   [[nodiscard]] std::size_t size() const;
   // The rows of the environment that has stored most; what lies past another's own is no
   // transition.
   [[nodiscard]] std::size_t longest() const;
   [[nodiscard]] std::size_t size_bytes() const;
-  [[nodiscard]] const Column& column(std::size_t field) const { return table_.columns()[field]; }
-  [[nodiscard]] Column metas() const { return table_.metas(); }
+  [[nodiscard]] const Column& column(std::size_t field) const {
+    return transitions_.table().columns()[field];
+  }
+  [[nodiscard]] Column metas() const { return transitions_.table().metas(); }
 
  private:
-  void add_row(const Steps& steps, std::size_t row, std::size_t environment);
-  void append(const Steps& steps, std::size_t row, std::size_t environment);
-  // Whether the obs of this row is, bit for bit, the successor of the environment's newest row.
-  [[nodiscard]] bool continues(const Steps& steps, std::size_t row, std::size_t environment) const;
-  void evict_oldest(std::size_t environment);
-  void link_newest(std::size_t environment);
-  [[nodiscard]] Meta& newest(std::size_t environment) const;
-  template <typename At>
-  [[nodiscard]] bool begins_with(const Steps& steps, std::size_t row, At at) const;
-  [[nodiscard]] std::size_t side_rows_needed(const Steps& steps) const;
+  void require_rows() const;
+  void draw_all(std::span<std::uint64_t> rows);
+  void draw_uniform(const BatchLayout& layout, std::byte* block);
+  void begin_sequences(const SequenceOptions& options, std::span<std::uint64_t> begins);
+  void name(std::span<const std::uint64_t> rows, std::int64_t* index) const;
+  void copy(const BatchLayout& layout, std::byte* block);
+  void weigh(const BatchLayout& layout, std::byte* block, std::span<const std::uint64_t> rows);
+  Relabelled relabel(const BatchLayout& layout, std::byte* block);
 
   // Immutable after construction.
   Schema schema_;
@@ -104,10 +117,8 @@ class ReplayBuffer {
 
   // Guarded by mutex_.
   mutable std::mutex mutex_;
-  Table table_;
-  SideRows side_;
-  std::vector<Ring> rings_;
-  std::vector<std::uint8_t> reset_follows_;  // one an environment; only with skip_resets
+  Transitions transitions_;
+  NStep n_step_;
   Rng rng_;
   Gather gather_;
   std::vector<std::uint64_t> drawn_;

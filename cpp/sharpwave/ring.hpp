@@ -5,46 +5,77 @@
 // environment ever added, from 0. Only this file converts between the two.
 //
 // Threads: none; the owner locks.
-// Invariants: (1) stored times are [count - size, count); (2) successive times lie in successive
-//             slots, the first one after construction or clear() in slot 0.
-// Cost: every call is a few instructions.
+// Invariants: (1) with Insertion::kLatest the stored times are [count - size, count) and lie in
+//             successive slots, the first one after construction or clear() in slot 0;
+//             (2) with Insertion::kReservoir every time below count was stored with the same
+//             probability min(1, capacity / count) and lies in any slot below size.
+// Cost: every call is a few instructions; finding a time in a reservoir is a hash lookup.
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "sharpwave/rng.hpp"
 
 namespace sharpwave {
+
+// Which transitions stay when a ring is full: the latest, or a uniform sample of all that ever came
+// (Vitter 1985, Algorithm R).
+enum class Insertion : bool { kLatest, kReservoir };
 
 class Ring {
  public:
   // REQUIRES: capacity > 0.
-  explicit Ring(std::size_t capacity) : capacity_(capacity) {}
+  explicit Ring(std::size_t capacity, Insertion insertion = Insertion::kLatest);
 
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool full() const { return size_ == capacity_; }
+  [[nodiscard]] bool is_reservoir() const { return insertion_ == Insertion::kReservoir; }
   [[nodiscard]] std::int64_t count() const { return count_; }
+  // The time of the oldest row. REQUIRES: not a reservoir.
   [[nodiscard]] std::int64_t oldest() const { return count_ - static_cast<std::int64_t>(size_); }
 
-  // The slot of the `age`-th oldest row. REQUIRES: age < size().
+  // The slot of the `age`-th oldest row; in a reservoir, of some row, each once. REQUIRES: age <
+  // size().
   [[nodiscard]] std::size_t slot(std::size_t age) const {
     const std::size_t at = first_ + age;
     return at < capacity_ ? at : at - capacity_;
   }
-  [[nodiscard]] std::size_t newest_slot() const { return head_ == 0 ? capacity_ - 1 : head_ - 1; }
-  // Where the next row goes; when full() the oldest row lies there.
-  [[nodiscard]] std::size_t next_slot() const { return head_; }
+  // The time of the row in a slot. REQUIRES: a row is stored there.
+  [[nodiscard]] std::int64_t time(std::size_t slot) const {
+    if (is_reservoir()) return times_[slot];
+    return oldest() + static_cast<std::int64_t>(slot < first_ ? slot + capacity_ - first_
+                                                              : slot - first_);
+  }
+  // Where the row of this time lies, or nothing when it is not stored (any more).
+  [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const;
+  // REQUIRES: size() > 0.
+  [[nodiscard]] std::size_t newest_slot() const { return newest_; }
 
-  // Gives the next slot to a new row, over the oldest one when full.
-  void push();
+  // Where the row that comes next goes, or nothing when a reservoir lets it pass. Whoever asks
+  // calls push() with the answer. A row lies there already where slot < size().
+  [[nodiscard]] std::optional<std::size_t> choose(Rng& rng) const;
+  void push(std::optional<std::size_t> slot);
   // Forgets every row; times go on, so that an index never names two transitions.
   void clear();
 
  private:
+  void keep(std::size_t slot, std::int64_t time, bool replaces);
+
   std::size_t capacity_;
+  Insertion insertion_;
   std::size_t size_ = 0;
-  std::size_t head_ = 0;   // the slot behind the newest row
-  std::size_t first_ = 0;  // the slot of the oldest row
+  std::size_t head_ = 0;    // the slot behind the newest row; unused in a reservoir
+  std::size_t first_ = 0;   // the slot of the oldest row; 0 in a reservoir
+  std::size_t newest_ = 0;  // the slot of the row stored last
   std::int64_t count_ = 0;
+  // Of a reservoir alone.
+  std::int64_t begun_ = 0;  // the count at construction or clear()
+  std::vector<std::int64_t> times_;
+  std::unordered_map<std::int64_t, std::size_t> slots_;
 };
 
 }  // namespace sharpwave

@@ -44,10 +44,14 @@ std::size_t Field::bytes() const {
   return product;
 }
 
+std::size_t Field::stored_bytes() const {
+  return is_stack() ? frames * sizeof(std::uint32_t) : bytes();
+}
+
 Schema::Schema(std::vector<Field> obs, std::vector<Field> action, std::vector<Field> extras)
     : obs_count_(obs.size()), action_count_(action.size()), fields_(std::move(obs)) {
   append(fields_, std::move(action));
-  fields_.push_back({"reward", "float32", sizeof(float), {}});
+  fields_.push_back({"reward", "float32", sizeof(float), {}, 0});
   append(fields_, std::move(extras));
   check(fields_);
   for (const Field& field : fields_) row_bytes_ += field.bytes();

@@ -20,9 +20,14 @@ struct Field {
   std::string dtype;
   std::size_t itemsize;
   std::vector<std::int64_t> shape;
+  // For a stack of frames along the first axis, stored frame by frame: how many. Otherwise 0.
+  std::size_t frames = 0;
 
   // THROWS InvalidValue when the product of the shape does not fit in 62 bits.
   [[nodiscard]] std::size_t bytes() const;
+  // What a table keeps of one row: the value itself, or references to its frames.
+  [[nodiscard]] std::size_t stored_bytes() const;
+  [[nodiscard]] bool is_stack() const { return frames != 0; }
 };
 
 class Schema {

@@ -33,10 +33,24 @@ struct Meta {
   static constexpr std::uint32_t kFirstRow = 1;
   static constexpr std::uint32_t kSide = 2;
 
+  // The stream was cut behind this row; it is its environment's newest; it lies in the ring's last
+  // slot.
+  static constexpr std::uint8_t kCut = 1;
+  static constexpr std::uint8_t kNewest = 2;
+  static constexpr std::uint8_t kLastSlot = 4;
+
   bool terminated;
   bool truncated;
-  bool cut;  // the stream was cut behind this row
+  std::uint8_t flags;
   std::uint32_t successor;
+
+  [[nodiscard]] bool is_cut() const { return (flags & kCut) != 0; }
+  // Whether an episode ends here, so that the row behind is the first of another.
+  [[nodiscard]] bool ends_episode() const { return terminated || truncated || is_cut(); }
+  // Whether no window goes past this row.
+  [[nodiscard]] bool ends_window() const {
+    return terminated || truncated || (flags & (kCut | kNewest)) != 0;
+  }
 };
 
 class Table {
@@ -59,6 +73,10 @@ class Table {
     return *reinterpret_cast<Meta*>(records_.row(row) + meta_offset_);
   }
   [[nodiscard]] std::size_t meta_offset() const { return meta_offset_; }
+  // Where a hot field lies in the records.
+  [[nodiscard]] std::size_t offset(std::size_t field) const {
+    return static_cast<std::size_t>(columns_[field].data - records_.data);
+  }
   // Where every row's Meta lies. REQUIRES: WithMeta::kYes.
   [[nodiscard]] Column metas() const {
     return {records_.data + meta_offset_, records_.stride, sizeof(Meta)};

@@ -25,9 +25,10 @@ Uniform::Named Uniform::named(std::size_t k) const {
     environment = static_cast<std::size_t>(end - ends_.begin());
     age = end == ends_.begin() ? k : k - *(end - 1);
   }
-  const Named own = named(rings_[environment], age);
-  return {environment * rings_.front().capacity() + own.row,
-          own.index * static_cast<std::int64_t>(rings_.size()) +
+  const Ring& ring = rings_[environment];
+  const std::size_t slot = ring.slot(age);
+  return {environment * ring.capacity() + slot,
+          ring.time(slot) * static_cast<std::int64_t>(rings_.size()) +
               static_cast<std::int64_t>(environment)};
 }
 

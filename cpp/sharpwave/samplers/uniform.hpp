@@ -11,15 +11,9 @@
 
 #include "sharpwave/ring.hpp"
 #include "sharpwave/rng.hpp"
+#include "sharpwave/samplers/sampler.hpp"
 
 namespace sharpwave {
-
-// The rows of a batch, by place (environment * capacity + slot) and by name
-// (time * environments + environment).
-struct Drawn {
-  std::span<std::uint64_t> rows;
-  std::span<std::int64_t> index;
-};
 
 class Uniform {
  public:
@@ -30,7 +24,7 @@ class Uniform {
   // has the next draw for nothing (docs/decisions/0003).
   template <typename Seen>
   void draw(Drawn out, Seen seen) {
-    if (rings_.size() == 1) {
+    if (rings_.size() == 1 && !rings_.front().is_reservoir()) {
       draw_as(out, seen, [ring = rings_.front()](std::size_t k) { return named(ring, k); });
     } else {
       draw_as(out, seen, [this](std::size_t k) { return named(k); });
@@ -43,7 +37,7 @@ class Uniform {
     std::int64_t index;
   };
 
-  // One environment's `age`-th oldest row.
+  // One environment's `age`-th oldest row. REQUIRES: no reservoir.
   static Named named(const Ring& ring, std::size_t age) {
     return {ring.slot(age), ring.oldest() + static_cast<std::int64_t>(age)};
   }
