@@ -6,6 +6,8 @@ namespace sharpwave::bindings {
 
 namespace {
 
+constexpr const char* kBlock = "sharpwave.block";
+
 ColumnKind kind_of(const py::dtype& dtype) {
   if (!dtype.attr("isnative").cast<bool>()) return ColumnKind::kOther;
   if (dtype.kind() == 'b') return ColumnKind::kBool;
@@ -31,10 +33,18 @@ std::vector<py::ssize_t> ColumnType::shape_behind(const std::vector<py::ssize_t>
 
 py::capsule keep_alive(std::shared_ptr<std::byte> block) {
   auto owner = std::make_unique<std::shared_ptr<std::byte>>(std::move(block));
-  const auto let_go = [](void* held) { delete static_cast<std::shared_ptr<std::byte>*>(held); };
-  py::capsule capsule(owner.get(), let_go);
+  const auto let_go = [](PyObject* capsule) {
+    delete static_cast<std::shared_ptr<std::byte>*>(PyCapsule_GetPointer(capsule, kBlock));
+  };
+  py::capsule capsule(owner.get(), kBlock, let_go);
   owner.release();
   return capsule;
+}
+
+bool is_block(PyObject* capsule) { return PyCapsule_IsValid(capsule, kBlock) != 0; }
+
+std::byte* block_of(PyObject* capsule) {
+  return static_cast<std::shared_ptr<std::byte>*>(PyCapsule_GetPointer(capsule, kBlock))->get();
 }
 
 py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,

@@ -43,6 +43,9 @@ inline bool is_contiguous(PyObject* array) {
 
 // A capsule that keeps `block` alive. Its destructor may run on any thread: it only lets go.
 py::capsule keep_alive(std::shared_ptr<std::byte> block);
+// Whether an object is such a capsule, and what it keeps alive.
+bool is_block(PyObject* capsule);
+std::byte* block_of(PyObject* capsule);
 
 // A writable C-contiguous array over memory that `base` keeps alive.
 py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,

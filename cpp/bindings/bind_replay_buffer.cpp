@@ -4,16 +4,44 @@
 
 #include "bindings.hpp"
 #include "buffer.hpp"
+#include "docstrings.hpp"
 #include "fastcall.hpp"
+#include "options.hpp"
+#include "sampling.hpp"
 #include "sharpwave/error.hpp"
 
 namespace sharpwave::bindings {
 namespace {
 
-std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const py::object& action,
-                             const py::dict& extra_fields, std::size_t num_envs, double gamma,
-                             bool skip_resets, std::uint64_t seed, const py::object& batch_type,
-                             const py::object& cast, const py::object& final_obs) {
+// What Python passes beside the fields.
+struct Settings {
+  std::size_t capacity;
+  std::size_t num_envs;
+  std::size_t n_step;
+  double gamma;
+  bool is_reservoir;
+  bool skip_resets;
+  std::uint64_t seed;
+};
+
+Options core_options(const Settings& settings, const py::object& sampler,
+                     const std::optional<HindsightOptions>& hindsight) {
+  return {settings.capacity,
+          settings.num_envs,
+          settings.n_step,
+          settings.gamma,
+          settings.is_reservoir ? Insertion::kReservoir : Insertion::kLatest,
+          settings.skip_resets,
+          sampler_options(sampler),
+          hindsight,
+          settings.seed};
+}
+
+std::unique_ptr<Buffer> make(const py::object& obs, const py::object& action,
+                             const py::dict& extra_fields, const std::vector<std::size_t>& frames,
+                             const Settings& settings, const py::object& batch_type,
+                             const py::object& cast, const Hooks& hooks,
+                             const py::object& hindsight) {
   Leaves obs_leaves;
   Leaves next_obs_leaves;
   Leaves action_leaves;
@@ -24,6 +52,8 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
   for (const auto& [name, field] : extra_fields) {
     Tree(field, name.cast<std::string>(), extra_leaves);
   }
+  for (std::size_t f = 0; f < frames.size(); ++f) obs_leaves.fields[f].frames = frames[f];
+  const Options options = core_options(settings, hooks.sampler, hindsight_options(hindsight, obs_leaves));
   std::vector<ColumnType> types = std::move(obs_leaves.types);
   types.insert(types.end(), action_leaves.types.begin(), action_leaves.types.end());
   types.emplace_back("reward", py::dtype::of<float>(), std::vector<py::ssize_t>{});
@@ -37,12 +67,13 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
                    {"truncated", py::dtype::of<bool>(), {}},
                    {"discount", py::dtype::of<float>(), {}},
                    {"index", py::dtype::of<std::int64_t>(), {}},
+                   {"weight", py::dtype::of<float>(), {}},
+                   {"mask", py::dtype::of<bool>(), {}},
                    batch_type};
   Schema schema(std::move(obs_leaves.fields), std::move(action_leaves.fields),
                 std::move(extra_leaves.fields));
-  return std::make_unique<Buffer>(std::move(shape), std::move(schema),
-                                  Options{.capacity = capacity, .environments = num_envs, .gamma = gamma, .skip_resets = skip_resets, .seed = seed},
-                                  Casting(cast), final_obs);
+  return std::make_unique<Buffer>(std::move(shape), std::move(schema), options, Casting(cast),
+                                  hooks);
 }
 
 // The stored rows of one column, in slot order: (rows, *field), or (num_envs, rows, *field).
@@ -70,6 +101,11 @@ py::object get(const py::object& self, const std::string& name) {
   const Buffer& buffer = buffer_of(self);
   const Schema& schema = buffer.core.schema();
   const auto column = [&](std::size_t f) {
+    if (schema.fields()[f].is_stack()) {
+      throw UnknownName("'" + schema.fields()[f].name +
+                        "' has no view: its stacks are stored frame by frame; sample() and rows() "
+                        "rebuild them");
+    }
     return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f], self));
   };
   const auto flag = [&](std::size_t offset) {
@@ -133,12 +169,40 @@ void bind_properties(py::class_<Buffer>& buffer) {
       .def_property_readonly(
           "num_envs", of_core([](const ReplayBuffer& core) { return core.options().environments; }),
           "How many environments have a stream of their own.")
-      .def_property_readonly("gamma",
-                             of_core([](const ReplayBuffer& core) { return core.gamma(); }),
-                             "What ``discount`` is where an episode goes on.")
       .def_property_readonly("nbytes",
                              of_core([](const ReplayBuffer& core) { return core.size_bytes(); }),
                              "Bytes of memory held for storage.");
+}
+
+// Read and set by the Python class, which checks them.
+void bind_windows(py::class_<Buffer>& buffer) {
+  buffer
+      .def_property(
+          "_n_step", of_core([](const ReplayBuffer& core) { return core.n_step(); }),
+          [](const py::object& self, std::size_t n_step) {
+            ReplayBuffer& core = buffer_of(self).core;
+            const py::gil_scoped_release released;
+            core.set_n_step(n_step);
+          })
+      .def_property(
+          "_gamma", of_core([](const ReplayBuffer& core) { return core.gamma(); }),
+          [](const py::object& self, double gamma) {
+            ReplayBuffer& core = buffer_of(self).core;
+            const py::gil_scoped_release released;
+            core.set_gamma(gamma);
+          });
+}
+
+std::unique_ptr<Buffer> init(std::size_t capacity, const py::object& obs, const py::object& action,
+                             const py::dict& extra_fields, const std::vector<std::size_t>& frames,
+                             std::size_t num_envs, std::size_t n_step, double gamma,
+                             const py::object& sampler, bool is_reservoir, bool skip_resets,
+                             std::uint64_t seed, const py::object& batch_type,
+                             const py::object& cast, const py::object& final_obs,
+                             const py::object& hindsight, const py::object& rewards) {
+  return make(obs, action, extra_fields, frames,
+              {capacity, num_envs, n_step, gamma, is_reservoir, skip_resets, seed}, batch_type,
+              cast, {final_obs, rewards, sampler}, hindsight);
 }
 
 }  // namespace
@@ -146,9 +210,14 @@ void bind_properties(py::class_<Buffer>& buffer) {
 void bind_replay_buffer(py::module_& m) {
   py::class_<Buffer> buffer(m, "ReplayBuffer");
   buffer
-      .def(py::init(&make), py::kw_only(), py::arg("capacity"), py::arg("obs"), py::arg("action"),
-           py::arg("extra_fields"), py::arg("num_envs"), py::arg("gamma"), py::arg("skip_resets"),
-           py::arg("seed"), py::arg("batch_type"), py::arg("cast"), py::arg("final_obs"))
+      .def(py::init(&init), py::kw_only(), py::arg("capacity"), py::arg("obs"), py::arg("action"),
+           py::arg("extra_fields"), py::arg("frames"), py::arg("num_envs"), py::arg("n_step"),
+           py::arg("gamma"), py::arg("sampler"), py::arg("is_reservoir"), py::arg("skip_resets"),
+           py::arg("seed"), py::arg("batch_type"), py::arg("cast"), py::arg("final_obs"),
+           py::arg("hindsight"), py::arg("rewards"))
+      .def("sample_sequences", &sample_sequences, py::arg("batch_size"), py::arg("length"),
+           py::arg("burn_in") = 0, py::arg("period") = 1, doc::kSampleSequences)
+      .def("rows", &rows, py::arg("index"), doc::kRows)
       .def("end_episode", &end_episode, py::arg("env_ids") = py::none(),
            "Cut the streams of these environments here, as an explicit reset does. Default: all.")
       .def("clear", of_core([](ReplayBuffer& core) { core.clear(); }),
@@ -158,6 +227,7 @@ void bind_replay_buffer(py::module_& m) {
            "A read-only view, without a copy, of a stored column in slot order.");
   bind_forking(buffer);
   bind_properties(buffer);
+  bind_windows(buffer);
   attach_fast_methods(buffer);
 }
 

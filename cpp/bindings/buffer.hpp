@@ -11,20 +11,29 @@
 
 namespace sharpwave::bindings {
 
+// The Python objects that a buffer calls or reads.
+struct Hooks {
+  // With same-step autoreset: puts the final observations into next_obs. Otherwise None.
+  py::object final_obs;
+  // With hindsight: the rewards of achieved and desired goals. Otherwise None.
+  py::object rewards;
+  // The sampler, as users see it.
+  py::object sampler;
+};
+
 struct Buffer {
   Buffer(BatchShape batch_shape, Schema schema, const Options& options, Casting casts,
-         py::object final_obs_function)
+         Hooks python_hooks)
       : core(std::move(schema), options),
         shape(std::move(batch_shape)),
         casting(std::move(casts)),
-        final_obs(std::move(final_obs_function)) {}
+        hooks(std::move(python_hooks)) {}
 
   ReplayBuffer core;
   BatchShape shape;
   Lender lender;
   Casting casting;
-  // With same-step autoreset: puts the final observations into next_obs. Otherwise None.
-  py::object final_obs;
+  Hooks hooks;
 };
 
 // The Buffer of a Python object. pybind11 would make up an empty one where __init__ has not run or

@@ -75,7 +75,7 @@ array([0, 1, 2, 3, 4])
 )";
 
 inline constexpr const char* kSample =
-    R"(sample($self, batch_size)
+    R"(sample($self, batch_size=None, out=None)
 --
 
 Draw a batch of stored transitions.
@@ -83,19 +83,24 @@ Draw a batch of stored transitions.
 Parameters
 ----------
 batch_size : int
-    How many rows to draw, at least 1.
+    How many rows to draw, at least 1. May be left out with ``out``.
+out : Batch, optional
+    A batch of this buffer to be filled again in place, whoever else looks at its arrays. Without
+    it the batch is nobody else's.
 
 Returns
 -------
 Batch
     Arrays of shape ``(batch_size, *field)``: ``obs, action, reward, next_obs, terminated,
-    truncated, discount, index`` and the extra fields. The batch owns its memory: nothing in it
+    truncated, discount, index``, with a prioritized sampler ``weight``, and the extra fields. The
+    batch owns its memory: nothing in it
     ever changes while any part of it is held.
 
 Raises
 ------
 ValueError
-    The buffer is empty, or ``batch_size`` is not a positive integer.
+    The buffer is empty, ``batch_size`` is not a positive integer, or ``out`` is not a batch that
+    this buffer returned.
 
 Examples
 --------
@@ -107,6 +112,107 @@ Examples
 >>> batch = buffer.sample(3)
 >>> batch.next_obs.shape, batch.discount
 ((3, 2), array([0., 0., 0.], dtype=float32))
+)";
+
+inline constexpr const char* kSampleSequences =
+    R"(Draw sequences of consecutive rows of one episode.
+
+Parameters
+----------
+batch_size : int
+    How many sequences.
+length : int
+    Steps to learn from.
+burn_in : int
+    Steps before them, to bring a recurrent state up to date.
+period : int
+    Sequences begin at every ``period``-th step of an episode.
+
+Returns
+-------
+Batch
+    Arrays of shape ``(batch_size, burn_in + length, *field)``; element ``(b, j)`` is what
+    :meth:`sample` gives for that row. Behind an episode's end, or the newest row, come zeros with
+    ``mask`` False and ``index`` -1. ``weight`` has shape ``(batch_size,)``.
+
+Raises
+------
+ValueError
+    An argument below its range, an empty buffer, or no episode longer than ``burn_in``.
+
+Notes
+-----
+The sampler draws where sequences begin; rows with nothing to learn from behind the burn-in do not
+count (Kapturowski et al. 2019).
+
+Examples
+--------
+>>> import sharpwave as sw
+>>> buffer = sw.ReplayBuffer(
+...     100, observation_space=sw.Field(), action_space=sw.Field((), "int64"), seed=0
+... )
+>>> buffer.extend([0, 1, 2], [0, 0, 0], [1, 1, 1], [1, 2, 3], [False, False, True], [False] * 3)
+>>> batch = buffer.sample_sequences(1, 4, period=3)
+>>> batch.obs, batch.mask
+(array([[0., 1., 2., 0.]], dtype=float32), array([[ True,  True,  True, False]]))
+)";
+
+inline constexpr const char* kRows =
+    R"(Return the transitions of these names, as :meth:`sample` gives them.
+
+Parameters
+----------
+index : ndarray of int64, shape (B,)
+    As in ``batch.index``.
+
+Raises
+------
+ValueError
+    A transition that is not stored (any more).
+
+Examples
+--------
+>>> import sharpwave as sw
+>>> buffer = sw.ReplayBuffer(
+...     100, observation_space=sw.Field(), action_space=sw.Field((), "int64"), seed=0
+... )
+>>> buffer.extend([0, 1], [0, 0], [1, 2], [1, 2], [False, True], [False, False])
+>>> buffer.rows([1, 0]).reward
+array([2., 1.], dtype=float32)
+)";
+
+inline constexpr const char* kUpdatePriorities =
+    R"(update_priorities($self, index, td_error)
+--
+
+Give transitions new priorities, ``(abs(td_error) + eps) ** alpha``.
+
+Parameters
+----------
+index : ndarray of int64, shape (B,) or (B, T)
+    ``batch.index``. A transition that has been overwritten since is left alone; of one that is
+    named twice the last value counts.
+td_error : array of float, shape (B,), (B, T) or (B, length)
+    Of a batch of sequences, those of the last steps: a sequence begins with the priority
+    ``eta * max + (1 - eta) * mean`` of their absolute values, padding left out.
+
+Raises
+------
+ValueError
+    An index that was never handed out, a value that is not finite, shapes that do not fit, or a
+    sampler without priorities; then nothing has changed.
+
+Examples
+--------
+>>> import sharpwave as sw
+>>> buffer = sw.ReplayBuffer(
+...     100, observation_space=sw.Field(), action_space=sw.Field(), sampler=sw.Prioritized(), seed=0
+... )
+>>> buffer.add(0.0, 0.0, 0.0, 1.0, False, False)
+>>> batch = buffer.sample(2)
+>>> buffer.update_priorities(batch.index, [0.5, 0.25])
+>>> batch.weight
+array([1., 1.], dtype=float32)
 )";
 
 }  // namespace sharpwave::bindings::doc

@@ -1,37 +1,21 @@
 #include "fastcall.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "arguments.hpp"
 #include "buffer.hpp"
 #include "docstrings.hpp"
 #include "errors.hpp"
+#include "release.hpp"
+#include "sampling.hpp"
 #include "sharpwave/error.hpp"
 
 namespace sharpwave::bindings {
 namespace {
 
-// Work of more bytes than this is worth giving other threads the interpreter for.
-constexpr std::size_t kReleaseAbove = std::size_t{64} << 10;
-
-constexpr std::int64_t kLargestBatch = std::int64_t{1} << 32;
-
 constexpr Call kAdd{"add", 7, false};
 constexpr Call kExtend{"extend", 6, true};
-
-// Lets other threads have the interpreter where the work is worth it, and where there is a lock to
-// wait for: whoever has it may need the interpreter before giving it up (os.fork's hooks do).
-class ReleaseIfWorth {
- public:
-  ReleaseIfWorth(const Buffer& buffer, std::size_t bytes) {
-    if (bytes > kReleaseAbove || buffer.core.is_busy()) released_.emplace();
-  }
-
- private:
-  std::optional<py::gil_scoped_release> released_;
-};
 
 // Pointers to the columns of a call: on the stack for the usual number of fields.
 class Pointers {
@@ -66,7 +50,7 @@ py::object true_next_obs(const Buffer& buffer, const Arguments& given, const Ste
     ended.mutable_data()[i] = steps.terminated[i] || steps.truncated[i];
   }
   const py::handle info = given[kInfo] == nullptr ? Py_None : given[kInfo];
-  return buffer.final_obs(py::handle(given[kNextObs]), info, ended);
+  return buffer.hooks.final_obs(py::handle(given[kNextObs]), info, ended);
 }
 
 void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& lead,
@@ -100,7 +84,7 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
               flags(kTerminated, shape.terminated),
               flags(kTruncated, shape.truncated)};
   py::object successor = py::reinterpret_borrow<py::object>(given[kNextObs]);
-  if (!call.has_steps && !buffer.final_obs.is_none()) {
+  if (!call.has_steps && !buffer.hooks.final_obs.is_none()) {
     successor = true_next_obs(buffer, given, steps);
   }
   shape.next_obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
@@ -149,34 +133,17 @@ PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional
   return add_or_extend(kExtend, self, args, positional, keywords);
 }
 
-std::size_t batch_size_of(PyObject* value) {
-  const Py_ssize_t size = PyBool_Check(value) ? 0 : PyNumber_AsSsize_t(value, nullptr);
-  if (size > 0 && size <= kLargestBatch) return static_cast<std::size_t>(size);
-  PyErr_Clear();
-  throw InvalidValue("batch_size: expected an integer from 1 to 2^32, got " +
-                     py::repr(value).cast<std::string>());
+PyCFunction as_method(_PyCFunctionFastWithKeywords function) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
-PyObject* py_sample(PyObject* self, PyObject* value) {
-  return guarded([&] {
-    Buffer& buffer = buffer_of(self);
-    const std::size_t rows = batch_size_of(value);
-    const auto loan =
-        buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), rows);
-    {
-      const ReleaseIfWorth released(buffer, loan->layout().bytes);
-      buffer.core.sample(loan->layout(), loan->block());
-    }
-    return py::object(loan->batch()).release().ptr();
-  });
-}
+constexpr int kFast = METH_FASTCALL | METH_KEYWORDS;
 
 PyMethodDef kMethods[] = {
-    {"add", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(py_add)),
-     METH_FASTCALL | METH_KEYWORDS, doc::kAdd},
-    {"extend", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(py_extend)),
-     METH_FASTCALL | METH_KEYWORDS, doc::kExtend},
-    {"sample", py_sample, METH_O, doc::kSample},
+    {"add", as_method(py_add), kFast, doc::kAdd},
+    {"extend", as_method(py_extend), kFast, doc::kExtend},
+    {"sample", as_method(py_sample), kFast, doc::kSample},
+    {"update_priorities", as_method(py_update_priorities), kFast, doc::kUpdatePriorities},
 };
 
 }  // namespace

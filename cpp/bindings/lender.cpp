@@ -16,8 +16,9 @@ bool has_weak_references(PyObject* object) {
 
 }  // namespace
 
-Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows)
-    : layout_(schema, BatchOptions{rows}), block_(pool.lend(layout_.bytes)) {
+Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool,
+           const BatchOptions& options)
+    : layout_(schema, options), block_(pool.lend(layout_.bytes)) {
   const py::dict dict = columns(shape, schema);
   add_container(dict);
   batch_ = shape.batch_type(dict);
@@ -25,12 +26,18 @@ Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::
 
 py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
   const py::capsule owner = keep_alive(block_);
-  const auto rows = static_cast<py::ssize_t>(layout_.rows);
+  const BatchOptions& options = layout_.options;
+  const std::vector<py::ssize_t> samples{static_cast<py::ssize_t>(options.samples)};
+  std::vector<py::ssize_t> rows = samples;
+  if (options.has_mask) rows.push_back(static_cast<py::ssize_t>(options.length));
+  const auto array = [&](const ColumnType& type, const std::vector<py::ssize_t>& lead,
+                         std::size_t offset) {
+    py::array made = array_over(type.dtype, type.shape_behind(lead), block_.get() + offset, owner);
+    add_array(made);
+    return py::object(std::move(made));
+  };
   const auto column = [&](const ColumnType& type, std::size_t offset) {
-    py::array array =
-        array_over(type.dtype, type.shape_behind({rows}), block_.get() + offset, owner);
-    add_array(array);
-    return py::object(std::move(array));
+    return array(type, rows, offset);
   };
   const auto keep_container = [this](const py::object& container) { add_container(container); };
   const std::size_t first_action = schema.obs().size();
@@ -49,6 +56,8 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
   all["truncated"] = column(shape.truncated, layout_.truncated);
   all["discount"] = column(shape.discount, layout_.discount);
   all["index"] = column(shape.index, layout_.index);
+  if (options.has_weight) all["weight"] = array(shape.weight, samples, layout_.weight);
+  if (options.has_mask) all["mask"] = column(shape.mask, layout_.mask);
   for (std::size_t f = schema.reward() + 1; f < shape.types.size(); ++f) {
     all[py::str(shape.types[f].name)] = obs(f);
   }
@@ -112,11 +121,11 @@ bool Loan::is_back() const {
 }
 
 std::shared_ptr<Loan> Lender::lend(const BatchShape& shape, const Schema& schema, BlockPool& pool,
-                                   std::size_t rows) {
+                                   const BatchOptions& options) {
   for (const std::shared_ptr<Loan>& loan : loans_) {
-    if (loan->layout().rows == rows && loan.use_count() == 1 && loan->is_back()) return loan;
+    if (loan->layout().options == options && loan.use_count() == 1 && loan->is_back()) return loan;
   }
-  auto loan = std::make_shared<Loan>(shape, schema, pool, rows);
+  auto loan = std::make_shared<Loan>(shape, schema, pool, options);
   if (loan->layout().bytes > kLargestKept) return loan;
   if (loans_.size() < kKept) {
     loans_.push_back(loan);

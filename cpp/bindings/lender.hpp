@@ -33,13 +33,15 @@ struct BatchShape {
   ColumnType truncated;
   ColumnType discount;
   ColumnType index;
+  ColumnType weight;
+  ColumnType mask;
   py::object batch_type;
 };
 
 // A batch made once: the Python object and everything in it.
 class Loan {
  public:
-  Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, std::size_t rows);
+  Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, const BatchOptions& options);
 
   [[nodiscard]] const BatchLayout& layout() const { return layout_; }
   [[nodiscard]] std::byte* block() const { return block_.get(); }
@@ -77,9 +79,9 @@ class Loan {
 
 class Lender {
  public:
-  // A loan of `rows` rows. The caller holds its batch while it is being filled.
+  // A loan with these columns. The caller holds it while it is being filled.
   std::shared_ptr<Loan> lend(const BatchShape& shape, const Schema& schema, BlockPool& pool,
-                             std::size_t rows);
+                             const BatchOptions& options);
 
  private:
   static constexpr std::size_t kKept = 4;

@@ -1,11 +1,14 @@
 #include "sharpwave/replay_buffer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "sharpwave/error.hpp"
+#include "sharpwave/samplers/uniform.hpp"
 
 namespace sharpwave {
 namespace {
@@ -24,6 +27,35 @@ RingOptions rings(const Options& options, std::size_t capacity) {
   return {options.environments, capacity, options.insertion, options.skip_resets, options.seed};
 }
 
+template <typename Sampler>
+void add_to(Sampler& sampler, Transitions& transitions, const Steps& steps) {
+  std::size_t row = 0;
+  for (std::size_t step = 0; step < steps.steps; ++step) {
+    for (const std::uint32_t environment : steps.environments) {
+      const auto place = transitions.add(steps, row++, environment);
+      if constexpr (requires { sampler.added(0); }) {
+        if (place) sampler.added(*place);
+      }
+    }
+  }
+}
+
+// R2D2's priority of a sequence, from the steps that are no padding.
+float mixed(std::span<const std::int64_t> index, std::span<const float> td_error, double eta) {
+  double most = 0.0;
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < td_error.size(); ++i) {
+    if (index[i] < 0) continue;
+    const double size = std::abs(static_cast<double>(td_error[i]));
+    most = std::max(most, size);
+    sum += size;
+    ++count;
+  }
+  return count == 0 ? 0.0F
+                    : static_cast<float>(eta * most + (1.0 - eta) * sum / static_cast<double>(count));
+}
+
 }  // namespace
 
 ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
@@ -32,10 +64,13 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
       ring_capacity_(rows_per_environment(options)),
       all_(options.environments),
       pool_(std::make_shared<BlockPool>()),
+      has_priorities_(options.sampler.kind == SamplerOptions::Kind::kPrioritized ||
+                      options.sampler.kind == SamplerOptions::Kind::kRankPrioritized),
       transitions_(schema_, rings(options, ring_capacity_)),
       n_step_(transitions_.table(), transitions_.table().offset(schema_.reward()), ring_capacity_),
       rng_(options.seed),
-      gather_(schema_, transitions_, n_step_) {
+      gather_(schema_, transitions_, n_step_),
+      sampler_(make_sampler(options.sampler, capacity())) {
   std::iota(all_.begin(), all_.end(), 0U);
   n_step_.set_n_step(options.n_step);
   n_step_.set_gamma(options.gamma);
@@ -44,12 +79,7 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
 void ReplayBuffer::add(const Steps& steps) {
   const std::lock_guard lock(mutex_);
   transitions_.reserve(steps);
-  std::size_t row = 0;
-  for (std::size_t step = 0; step < steps.steps; ++step) {
-    for (const std::uint32_t environment : steps.environments) {
-      transitions_.add(steps, row++, environment);
-    }
-  }
+  std::visit([&](auto& sampler) { add_to(sampler, transitions_, steps); }, sampler_);
 }
 
 void ReplayBuffer::end_episode(std::span<const std::uint32_t> environments) {
@@ -60,6 +90,11 @@ void ReplayBuffer::end_episode(std::span<const std::uint32_t> environments) {
 void ReplayBuffer::clear() {
   const std::lock_guard lock(mutex_);
   transitions_.clear();
+  std::visit(
+      [](auto& sampler) {
+        if constexpr (requires { sampler.clear(); }) sampler.clear();
+      },
+      sampler_);
 }
 
 void ReplayBuffer::after_fork_in_child(std::uint64_t process) {
@@ -90,7 +125,7 @@ void ReplayBuffer::require_rows() const {
 }
 
 // Rows are copied a tile at a time, each as soon as the next ones are drawn.
-void ReplayBuffer::draw_uniform(const BatchLayout& layout, std::byte* block) {
+void ReplayBuffer::sample_uniform(const BatchLayout& layout, std::byte* block) {
   const std::span<const std::uint64_t> rows = drawn_;
   auto* const index = reinterpret_cast<std::int64_t*>(block + layout.index);
   Uniform uniform(rng_, transitions_.rings());
@@ -111,12 +146,156 @@ void ReplayBuffer::draw_uniform(const BatchLayout& layout, std::byte* block) {
   gather_.copy_cold(rows, {layout, block});
 }
 
-Relabelled ReplayBuffer::sample(const BatchLayout& layout, std::byte* block) {
+// Copies the rows of drawn_, which are on their way already.
+void ReplayBuffer::copy(const BatchLayout& layout, std::byte* block) {
+  const std::span<const std::uint64_t> rows = drawn_;
+  for (std::size_t begin = 0; begin < rows.size(); begin += Gather::kTile) {
+    const std::size_t count = std::min(Gather::kTile, rows.size() - begin);
+    gather_.copy_hot(rows.subspan(begin, count), begin, {layout, block});
+  }
+  gather_.copy_cold(rows, {layout, block});
+  name(rows, reinterpret_cast<std::int64_t*>(block + layout.index));
+}
+
+void ReplayBuffer::name(std::span<const std::uint64_t> places, std::int64_t* index) const {
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    index[i] = places[i] == Gather::kPadding ? -1 : transitions_.index_at(places[i]);
+  }
+}
+
+void ReplayBuffer::draw(std::span<std::uint64_t> places) {
+  gather_.with_prefetch([&](auto prefetch) {
+    std::visit(
+        [&](auto& sampler) {
+          if constexpr (requires { sampler.draw(rng_, places, prefetch); }) {
+            sampler.draw(rng_, places, prefetch);
+          } else {
+            names_.resize(places.size());
+            Uniform(rng_, transitions_.rings()).draw({places, names_}, prefetch);
+          }
+        },
+        sampler_);
+  });
+}
+
+void ReplayBuffer::weigh(const Draws& draws, std::span<const std::uint64_t> places,
+                         const BatchLayout& layout, std::byte* block) {
+  auto* const weight = reinterpret_cast<float*>(block + layout.weight);
+  std::visit(
+      [&](auto& sampler) {
+        const std::span<float> out(weight, places.size());
+        if constexpr (requires { sampler.weigh(places, draws.beta, out); }) {
+          sampler.weigh(places, draws.beta, out);
+        }
+      },
+      sampler_);
+}
+
+Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, std::byte* block) {
   const std::lock_guard lock(mutex_);
   require_rows();
   drawn_.resize(layout.rows);
-  draw_uniform(layout, block);
+  if (std::holds_alternative<UniformChoice>(sampler_)) {
+    sample_uniform(layout, block);
+  } else {
+    draw(drawn_);
+    copy(layout, block);
+  }
+  if (layout.options.has_weight) weigh(draws, drawn_, layout, block);
   return relabel(layout, block);
+}
+
+// Places that the sampler draws and at which a sequence may begin. One that may not is drawn again,
+// which leaves the others their share.
+void ReplayBuffer::begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins) {
+  constexpr std::size_t kTries = 1'000'000;
+  draw(begins);
+  for (std::uint64_t& begin : begins) {
+    for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
+      if (tries == kTries) {
+        throw InvalidValue(
+            "no sequence can begin at any row that the sampler draws: every episode stored is "
+            "shorter than burn_in + 1; lower burn_in or add longer episodes");
+      }
+      draw({&begin, 1});
+    }
+  }
+}
+
+Relabelled ReplayBuffer::sample_sequences(const Draws& draws, const SequenceOptions& options,
+                                          const BatchLayout& layout, std::byte* block) {
+  const std::lock_guard lock(mutex_);
+  require_rows();
+  const Sequences sequences(transitions_, options);
+  begins_.resize(options.samples);
+  begin_sequences(sequences, begins_);
+  drawn_.resize(layout.rows);
+  const std::size_t steps = options.steps();
+  for (std::size_t i = 0; i < begins_.size(); ++i) {
+    sequences.rows(begins_[i], std::span(drawn_).subspan(i * steps, steps));
+  }
+  auto* const mask = reinterpret_cast<bool*>(block + layout.mask);
+  std::transform(drawn_.begin(), drawn_.end(), mask,
+                 [](std::uint64_t place) { return place != Gather::kPadding; });
+  copy(layout, block);
+  if (layout.options.has_weight) weigh(draws, begins_, layout, block);
+  return relabel(layout, block);
+}
+
+void ReplayBuffer::rows(std::span<const std::int64_t> index, const BatchLayout& layout,
+                        std::byte* block) {
+  const std::lock_guard lock(mutex_);
+  drawn_.clear();
+  for (const std::int64_t each : index) {
+    const auto place = transitions_.place_of(each);
+    if (!place) {
+      throw InvalidValue("index: transition " + std::to_string(each) +
+                         " is not stored: it was overwritten, or never added");
+    }
+    drawn_.push_back(*place);
+  }
+  copy(layout, block);
+}
+
+bool ReplayBuffer::was_given(std::int64_t index) const {
+  const auto environments = static_cast<std::int64_t>(options_.environments);
+  if (index < 0) return false;
+  const auto environment = static_cast<std::size_t>(index % environments);
+  return index / environments < transitions_.rings()[environment].count();
+}
+
+void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> td_error) {
+  const std::lock_guard lock(mutex_);
+  if (!has_priorities_) {
+    throw InvalidValue("this buffer's sampler has no priorities: make it with sampler=Prioritized()");
+  }
+  drawn_.clear();
+  priorities_.clear();
+  const std::size_t skipped = index.steps - td_error.steps;  // the burn-in
+  for (std::size_t i = 0; i < index.rows; ++i) {
+    const std::int64_t first = index.row(i).front();
+    const float error = index.steps == 1
+                            ? td_error.data[i]
+                            : mixed(index.row(i).subspan(skipped), td_error.row(i), options_.sampler.eta);
+    if (!was_given(first)) {
+      throw InvalidValue("index: " + std::to_string(first) + " names no transition of this buffer");
+    }
+    if (!std::isfinite(error)) {
+      throw InvalidValue("td_error: expected finite values, got " + std::to_string(error) +
+                         " for index " + std::to_string(first));
+    }
+    if (const auto place = transitions_.place_of(first)) {
+      drawn_.push_back(*place);
+      priorities_.push_back(error);
+    }
+  }
+  std::visit(
+      [&](auto& sampler) {
+        const std::span<const std::uint64_t> places = drawn_;
+        const std::span<const float> errors = priorities_;
+        if constexpr (requires { sampler.update(places, errors); }) sampler.update(places, errors);
+      },
+      sampler_);
 }
 
 Relabelled ReplayBuffer::relabel(const BatchLayout& layout, std::byte* block) {

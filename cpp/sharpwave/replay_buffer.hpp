@@ -12,7 +12,6 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <variant>
 #include <vector>
 
 #include "sharpwave/batch.hpp"
@@ -20,12 +19,23 @@
 #include "sharpwave/hindsight.hpp"
 #include "sharpwave/n_step.hpp"
 #include "sharpwave/rng.hpp"
-#include "sharpwave/samplers/uniform.hpp"
+#include "sharpwave/samplers/any_sampler.hpp"
 #include "sharpwave/schema.hpp"
 #include "sharpwave/sequence.hpp"
 #include "sharpwave/transitions.hpp"
 
 namespace sharpwave {
+
+// `rows` of `steps` values each, row after row: one value a transition, or several a sequence.
+template <typename Value>
+struct Values {
+  const Value* data;
+  std::size_t rows;
+  std::size_t steps;
+
+  [[nodiscard]] std::span<const Value> all() const { return {data, rows * steps}; }
+  [[nodiscard]] std::span<const Value> row(std::size_t i) const { return {data + i * steps, steps}; }
+};
 
 struct Options {
   std::size_t capacity;  // transitions in all; each environment has capacity / environments
@@ -36,7 +46,8 @@ struct Options {
   // The row that follows an end is the environment's reset and no transition (Gymnasium's
   // "next_step" autoreset).
   bool skip_resets = false;
-  std::optional<HindsightOptions> hindsight;
+  SamplerOptions sampler = {};
+  std::optional<HindsightOptions> hindsight = std::nullopt;
   std::uint64_t seed = 0;
 };
 
@@ -69,16 +80,23 @@ class ReplayBuffer {
 
   // Draws the layout's samples and fills the block. THROWS InvalidValue when nothing is stored.
   // Returns what the reward function must be asked for, with hindsight.
-  Relabelled sample(const BatchLayout& layout, std::byte* block);
+  Relabelled sample(const Draws& draws, const BatchLayout& layout, std::byte* block);
 
   // The same for sequences: options.samples of options.steps() rows each.
   // THROWS InvalidValue when no sequence can begin anywhere.
-  Relabelled sample_sequences(const SequenceOptions& options, const BatchLayout& layout,
-                              std::byte* block);
+  Relabelled sample_sequences(const Draws& draws, const SequenceOptions& options,
+                              const BatchLayout& layout, std::byte* block);
 
   // Fills a block with the transitions of these names. THROWS InvalidValue for one that is not
   // stored.
   void rows(std::span<const std::int64_t> index, const BatchLayout& layout, std::byte* block);
+
+  // Gives transitions new priorities; names of those that are not stored any more are left alone.
+  // Of a sequence, `td_error` has the last steps, index -1 stands for padding, and its first row
+  // gets eta * max |td_error| + (1 - eta) * mean |td_error| (Kapturowski et al. 2019).
+  // THROWS InvalidValue for a name that was never given, an error that is not finite, or a sampler
+  // without priorities. REQUIRES: as many rows, at most as many steps.
+  void update_priorities(Values<std::int64_t> index, Values<float> td_error);
 
   [[nodiscard]] const Schema& schema() const { return schema_; }
   [[nodiscard]] const Options& options() const { return options_; }
@@ -86,6 +104,8 @@ class ReplayBuffer {
   [[nodiscard]] std::size_t ring_capacity() const { return ring_capacity_; }
   [[nodiscard]] std::size_t capacity() const { return ring_capacity_ * options_.environments; }
   [[nodiscard]] std::span<const std::uint32_t> all_environments() const { return all_; }
+  // Whether batches have weights and update_priorities() may be called.
+  [[nodiscard]] bool has_priorities() const { return has_priorities_; }
   [[nodiscard]] std::size_t n_step() const;
   [[nodiscard]] double gamma() const;
   [[nodiscard]] std::size_t size() const;
@@ -100,13 +120,15 @@ class ReplayBuffer {
 
  private:
   void require_rows() const;
-  void draw_all(std::span<std::uint64_t> rows);
-  void draw_uniform(const BatchLayout& layout, std::byte* block);
-  void begin_sequences(const SequenceOptions& options, std::span<std::uint64_t> begins);
-  void name(std::span<const std::uint64_t> rows, std::int64_t* index) const;
+  void draw(std::span<std::uint64_t> places);
+  void sample_uniform(const BatchLayout& layout, std::byte* block);
+  void begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins);
+  void name(std::span<const std::uint64_t> places, std::int64_t* index) const;
   void copy(const BatchLayout& layout, std::byte* block);
-  void weigh(const BatchLayout& layout, std::byte* block, std::span<const std::uint64_t> rows);
+  void weigh(const Draws& draws, std::span<const std::uint64_t> places, const BatchLayout& layout,
+             std::byte* block);
   Relabelled relabel(const BatchLayout& layout, std::byte* block);
+  [[nodiscard]] bool was_given(std::int64_t index) const;
 
   // Immutable after construction.
   Schema schema_;
@@ -114,6 +136,7 @@ class ReplayBuffer {
   std::size_t ring_capacity_;
   std::vector<std::uint32_t> all_;
   std::shared_ptr<BlockPool> pool_;
+  bool has_priorities_;
 
   // Guarded by mutex_.
   mutable std::mutex mutex_;
@@ -121,7 +144,11 @@ class ReplayBuffer {
   NStep n_step_;
   Rng rng_;
   Gather gather_;
-  std::vector<std::uint64_t> drawn_;
+  AnySampler sampler_;
+  std::vector<std::uint64_t> drawn_;   // scratch: the places of a batch
+  std::vector<std::int64_t> names_;    // scratch
+  std::vector<float> priorities_;      // scratch
+  std::vector<std::uint64_t> begins_;  // scratch: where its sequences begin
 };
 
 }  // namespace sharpwave

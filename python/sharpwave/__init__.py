@@ -13,8 +13,9 @@ from sharpwave import td
 from sharpwave.batch import Batch
 from sharpwave.build_info import __version__, build_config
 from sharpwave.field import Field
+from sharpwave.hindsight import Hindsight
 from sharpwave.replay_buffer import ReplayBuffer
-from sharpwave.samplers import Uniform
+from sharpwave.samplers import Recency, Reservoir, Uniform, WithoutReplacement
 
 if TYPE_CHECKING:
     from sharpwave import agents, training
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Field",
+    "Hindsight",
+    "Recency",
     "ReplayBuffer",
+    "Reservoir",
     "Uniform",
+    "WithoutReplacement",
     "__version__",
     "agents",
     "build_config",
@@ -33,7 +38,10 @@ __all__ = [
 
 _LAZY = ("agents", "training")
 
-for _public in (Batch, Field, ReplayBuffer, Uniform, build_config):
+for _public in (
+    *(Batch, Field, Hindsight, Recency, ReplayBuffer, Reservoir, Uniform, WithoutReplacement),
+    build_config,
+):
     _public.__module__ = __name__
 del _public
 

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 from sharpwave.batch import Batch
 from sharpwave.field import Field
+from sharpwave.hindsight import Hindsight
+from sharpwave.samplers import Sampler
 from sharpwave.spaces import FieldTree
 
 class ReplayBuffer:
@@ -16,13 +18,19 @@ class ReplayBuffer:
         obs: FieldTree,
         action: FieldTree,
         extra_fields: dict[str, Field],
+        frames: list[int],
         num_envs: int,
+        n_step: int,
         gamma: float,
+        sampler: Sampler,
+        is_reservoir: bool,
         skip_resets: bool,
         seed: int,
         batch_type: type[Batch],
         cast: Callable[..., NDArray[np.generic]],
         final_obs: Callable[[Any, Any, NDArray[np.bool_]], Any] | None,
+        hindsight: Hindsight | None,
+        rewards: Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]] | None,
     ) -> None: ...
     def add(
         self,
@@ -49,7 +57,12 @@ class ReplayBuffer:
         env_ids: Iterable[int] | None = None,
         **extra: Any,
     ) -> None: ...
-    def sample(self, batch_size: int) -> Batch: ...
+    def sample(self, batch_size: int | None = None, out: Batch | None = None) -> Batch: ...
+    def sample_sequences(
+        self, batch_size: int, length: int, burn_in: int = 0, period: int = 1
+    ) -> Batch: ...
+    def rows(self, index: Any) -> Batch: ...
+    def update_priorities(self, index: Any, td_error: Any) -> None: ...
     def end_episode(self, env_ids: Iterable[int] | None = None) -> None: ...
     def clear(self) -> None: ...
     def _before_fork(self) -> None: ...
@@ -62,7 +75,13 @@ class ReplayBuffer:
     @property
     def num_envs(self) -> int: ...
     @property
-    def gamma(self) -> float: ...
+    def _n_step(self) -> int: ...
+    @_n_step.setter
+    def _n_step(self, value: int) -> None: ...
+    @property
+    def _gamma(self) -> float: ...
+    @_gamma.setter
+    def _gamma(self, value: float) -> None: ...
     @property
     def nbytes(self) -> int: ...
 

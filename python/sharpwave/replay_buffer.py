@@ -14,8 +14,9 @@ from sharpwave._fork import watch
 from sharpwave.autoreset import MODES, mode_of, true_next_obs
 from sharpwave.batch import Batch
 from sharpwave.field import Field
-from sharpwave.samplers import Uniform
-from sharpwave.spaces import fields_of
+from sharpwave.hindsight import Hindsight
+from sharpwave.samplers import Recency, Reservoir, Sampler, Uniform, WithoutReplacement
+from sharpwave.spaces import FieldTree, fields_of, leaves_of
 
 _Self = TypeVar("_Self", bound="ReplayBuffer")
 
@@ -26,6 +27,8 @@ _TAKEN = {
 }  # fmt: skip
 
 _LARGEST = 2**63 - 1
+_LARGEST_STACK = 64
+_SAMPLERS = (Uniform, WithoutReplacement, Recency)
 
 
 class ReplayBuffer(_core.ReplayBuffer):
@@ -40,16 +43,29 @@ class ReplayBuffer(_core.ReplayBuffer):
         Dict and Tuple), or :class:`Field` in their place.
     num_envs : int
         How many environments are stepped together.
+    n_step : int
+        Steps of a window: ``reward`` is their discounted sum and ``next_obs`` the last one's
+        successor. Windows end early at terminations, truncations, cuts and the newest row, and
+        ``discount`` says where. May be set at any time, like ``gamma``.
     gamma : float
-        The discount of a row that does not terminate, from 0 to 1.
-    sampler : Uniform
+        The discount of one step, from 0 to 1.
+    sampler : Uniform, WithoutReplacement or Recency
         How rows are drawn.
+    frame_stack : int, optional
+        Observations are stacks of so many frames along axis 0: each frame is stored once, and
+        stacks are rebuilt bit for bit, whatever their padding. In a Dict or Tuple observation the
+        leaves with two axes or more and that first extent are stacks.
     autoreset : {None, "next_step", "same_step", "disabled"}
         What the vector environment does at the end of an episode, in Gymnasium's words.
         ``next_step``: the row after an end is the reset and is not stored. ``same_step``: the true
         successor of an ended row is taken from ``info``. Otherwise rows are stored as they come.
     extra_fields : mapping of str to Field
         Further columns, passed to :meth:`add` by name.
+    insertion : Reservoir, optional
+        What stays when the buffer is full. Default: the latest rows.
+    hindsight : Hindsight, optional
+        Relabel goals at sampling time, for Dict observations with ``achieved_goal`` and
+        ``desired_goal``.
     seed : int, optional
         From 0 to 2**64 - 1. One seed gives one stream of samples on every platform.
 
@@ -84,16 +100,23 @@ class ReplayBuffer(_core.ReplayBuffer):
         observation_space: Any,
         action_space: Any,
         num_envs: int = 1,
+        n_step: int = 1,
         gamma: float = 0.99,
-        sampler: Uniform | None = None,
+        sampler: Sampler | None = None,
+        frame_stack: int | None = None,
         autoreset: str | None = None,
         extra_fields: Mapping[str, Field] | None = None,
+        insertion: Reservoir | None = None,
+        hindsight: Hindsight | None = None,
         seed: int | None = None,
     ) -> None:
         if autoreset not in (None, *MODES):
             raise ValueError(f"autoreset: expected None or one of {MODES}, got {autoreset!r}")
-        if not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma: expected a number from 0 to 1, got {gamma!r}")
+        _check_kind("insertion", insertion, Reservoir)
+        _check_kind("hindsight", hindsight, Hindsight)
+        self.frame_stack = frame_stack
+        self.insertion = insertion
+        self.hindsight = hindsight
         self.sampler = _checked_sampler(sampler)
         self.autoreset = autoreset
         self.seed = _checked_seed(seed)
@@ -103,13 +126,19 @@ class ReplayBuffer(_core.ReplayBuffer):
             obs=obs,
             action=fields_of(action_space, "action_space"),
             extra_fields=_checked_extras(extra_fields or {}),
+            frames=_frames(obs, frame_stack),
             num_envs=_checked_count("num_envs", num_envs),
-            gamma=gamma,
+            n_step=_checked_count("n_step", n_step),
+            gamma=_checked_gamma(gamma),
+            sampler=self.sampler,
+            is_reservoir=insertion is not None,
             skip_resets=autoreset == "next_step",
             seed=self.seed,
             batch_type=Batch,
             cast=cast,
             final_obs=partial(true_next_obs, obs) if autoreset == "same_step" else None,
+            hindsight=hindsight,
+            rewards=None if hindsight is None else hindsight.rewards,
         )
         watch(self)
 
@@ -147,6 +176,24 @@ class ReplayBuffer(_core.ReplayBuffer):
             **options,
         )
 
+    @property
+    def n_step(self) -> int:
+        """How many steps a window has at most. Setting it takes effect with the next batch."""
+        return self._n_step
+
+    @n_step.setter
+    def n_step(self, n_step: int) -> None:
+        self._n_step = _checked_count("n_step", n_step)
+
+    @property
+    def gamma(self) -> float:
+        """The discount of one step. Setting it takes effect with the next batch."""
+        return self._gamma
+
+    @gamma.setter
+    def gamma(self, gamma: float) -> None:
+        self._gamma = _checked_gamma(gamma)
+
     def __repr__(self) -> str:
         return (
             f"ReplayBuffer({len(self)} of {self.capacity} transitions, num_envs={self.num_envs}, "
@@ -158,12 +205,43 @@ def _single(env: Any, name: str) -> Any:
     return getattr(env, f"single_{name}", None) or getattr(env, name)
 
 
-def _checked_sampler(sampler: Uniform | None) -> Uniform:
+def _checked_sampler(sampler: Sampler | None) -> Sampler:
     if sampler is None:
         return Uniform()
-    if not isinstance(sampler, Uniform):
-        raise ValueError(f"sampler: expected sharpwave.Uniform(), got {sampler!r}")
+    if not isinstance(sampler, _SAMPLERS):
+        names = ", ".join(f"sharpwave.{kind.__name__}()" for kind in _SAMPLERS)
+        raise ValueError(f"sampler: expected one of {names}, got {sampler!r}")
     return sampler
+
+
+def _check_kind(name: str, value: object, kind: type) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise ValueError(f"{name}: expected a sharpwave.{kind.__name__} or None, got {value!r}")
+
+
+def _checked_gamma(gamma: float) -> float:
+    if not 0.0 <= gamma <= 1.0:
+        raise ValueError(f"gamma: expected a number from 0 to 1, got {gamma!r}")
+    return float(gamma)
+
+
+def _frames(obs: FieldTree, frame_stack: int | None) -> list[int]:
+    """Return for each leaf of the observation how many frames it stacks, 0 for none."""
+    fields = leaves_of(obs)
+    if frame_stack is None:
+        return [0] * len(fields)
+    depth = _checked_count("frame_stack", frame_stack)
+    if depth > _LARGEST_STACK:
+        raise ValueError(f"frame_stack: expected at most {_LARGEST_STACK} frames, got {depth}")
+    least = 1 if len(fields) == 1 else 2
+    stacks = [len(f.shape) >= least and f.shape[0] == depth for f in fields]
+    if not any(stacks):
+        shapes = ", ".join(str(field.shape) for field in fields)
+        raise ValueError(
+            f"frame_stack: expected observations that are stacks of {depth} frames along axis 0, "
+            f"got {shapes}; stack them before adding (gymnasium.wrappers.FrameStackObservation)"
+        )
+    return [depth if is_stack else 0 for is_stack in stacks]
 
 
 def _checked_count(name: str, value: int) -> int:

@@ -54,3 +54,11 @@ def fields_of(space: Any, name: str) -> FieldTree:
         f"sharpwave.Field, got {space!r}; wrap the environment so that its values are arrays of "
         "one shape"
     )
+
+
+def leaves_of(fields: FieldTree) -> list[Field]:
+    """Return the fields of a tree, depth first."""
+    if isinstance(fields, Field):
+        return [fields]
+    children = fields.values() if isinstance(fields, dict) else fields
+    return [leaf for child in children for leaf in leaves_of(child)]

@@ -19,9 +19,10 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 
 # A core file includes only files of its own room and of the rooms before it in this list.
 ROOMS = """
-error rng schema memory table ring episode successor n_step frame_stack sequence
-samplers/sampler samplers/uniform samplers/without_replacement samplers/sum_tree
-samplers/prioritized kernels/cpu batch gather replay_buffer checkpoint td
+error rng crc32c schema encode kernels/cpu memory table ring episode successor frame_stack
+transitions n_step sequence samplers/sampler samplers/uniform samplers/without_replacement
+samplers/recency samplers/sum_tree samplers/prioritized samplers/rank_prioritized
+samplers/any_sampler batch gather hindsight file archive integrity replay_buffer checkpoint td
 """.split()
 # Files that are a part of another file's room.
 ANNEXES = {
@@ -31,8 +32,8 @@ ANNEXES = {
 }
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
-_core _nest _fork field _casting errors build_info spaces autoreset samplers storage batch td
-replay_buffer sharpwave compat agents training doctor cli __main__
+_core _nest _fork field _casting errors build_info spaces autoreset samplers hindsight storage
+batch td checkpoint imports limiter replay_buffer mix sharpwave compat agents training doctor cli __main__
 """.split()
 
 

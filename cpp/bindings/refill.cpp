@@ -1,0 +1,97 @@
+#include "refill.hpp"
+
+#include <algorithm>
+
+#include "sharpwave/error.hpp"
+
+namespace sharpwave::bindings {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw InvalidValue(
+      "out: expected a batch that this buffer's sample() returned, with the arrays that it came "
+      "with; call sample() without out to get one");
+}
+
+PyObject* item(PyObject* columns, const char* name) {
+  PyObject* const found = PyDict_GetItemString(columns, name);
+  return found != nullptr ? found : (refuse(), nullptr);
+}
+
+// Checks array after array that it lies where the layout has it.
+class Checker {
+ public:
+  Checker(const BatchLayout& layout, PyObject* first) : layout_(layout) {
+    if (!is_array(first)) refuse();
+    base_ = as_array(first)->base;
+    if (base_ == nullptr || !is_block(base_)) refuse();
+    block_ = block_of(base_);
+  }
+
+  [[nodiscard]] std::byte* block() const { return block_; }
+
+  void check(PyObject* value, const ColumnType& type, std::size_t rows, std::size_t offset) const {
+    if (!is_array(value)) refuse();
+    const auto* const array = as_array(value);
+    const auto expected = type.shape_behind({static_cast<py::ssize_t>(rows)});
+    const bool fits =
+        array->base == base_ && reinterpret_cast<std::byte*>(array->data) == block_ + offset &&
+        array->descr == type.dtype.ptr() && is_contiguous(value) &&
+        array->nd == static_cast<int>(expected.size()) &&
+        std::equal(expected.begin(), expected.end(), array->dimensions);
+    if (!fits) refuse();
+  }
+
+  void check(PyObject* value, const ColumnType& type, std::size_t offset) const {
+    check(value, type, layout_.rows, offset);
+  }
+
+ private:
+  const BatchLayout& layout_;
+  PyObject* base_;
+  std::byte* block_;
+};
+
+std::size_t rows_in(PyObject* index) {
+  if (!is_array(index) || as_array(index)->nd != 1 || as_array(index)->dimensions[0] < 1) refuse();
+  return static_cast<std::size_t>(as_array(index)->dimensions[0]);
+}
+
+}  // namespace
+
+Refill refill(const Buffer& buffer, const py::object& batch) {
+  const BatchShape& shape = buffer.shape;
+  const Schema& schema = buffer.core.schema();
+  if (!py::isinstance(batch, shape.batch_type)) refuse();
+  const py::dict held = batch.attr("__dict__");
+  PyObject* const columns = held.ptr();
+  PyObject* const index = item(columns, "index");
+  const BatchLayout layout(
+      schema, {.samples = rows_in(index), .has_weight = buffer.core.has_priorities()});
+  const Checker checker(layout, index);
+  const auto field = [&](PyObject* value, std::size_t f) {
+    checker.check(value, shape.types[f], layout.fields[f]);
+  };
+  const auto next = [&](PyObject* value, std::size_t f) {
+    checker.check(value, shape.next_obs_types[f], layout.next_obs[f]);
+  };
+  const std::size_t first_action = schema.obs().size();
+
+  shape.obs.each(item(columns, "obs"), field);
+  shape.next_obs.each(item(columns, "next_obs"), next);
+  shape.action.each(item(columns, "action"),
+                    [&](PyObject* value, std::size_t f) { field(value, first_action + f); });
+  for (std::size_t f = schema.reward(); f < shape.types.size(); ++f) {
+    field(item(columns, shape.types[f].name.c_str()), f);
+  }
+  checker.check(item(columns, "terminated"), shape.terminated, layout.terminated);
+  checker.check(item(columns, "truncated"), shape.truncated, layout.truncated);
+  checker.check(item(columns, "discount"), shape.discount, layout.discount);
+  checker.check(index, shape.index, layout.index);
+  if (layout.options.has_weight) {
+    checker.check(item(columns, "weight"), shape.weight, layout.weight);
+  }
+  return {layout, checker.block()};
+}
+
+}  // namespace sharpwave::bindings
