@@ -40,6 +40,19 @@ void add_to(Sampler& sampler, Transitions& transitions, const Steps& steps) {
   }
 }
 
+Uniform uniform_of(UniformChoice /*chosen*/, Rng& rng, std::span<const Ring> rings) {
+  return {rng, rings};
+}
+Uniform uniform_of(Recency& recency, Rng& rng, std::span<const Ring> rings) {
+  return recency.next(rng, rings);
+}
+
+[[noreturn]] void refuse_sequences() {
+  throw InvalidValue(
+      "no sequence can begin at any row that the sampler draws: every episode stored is shorter "
+      "than burn_in + 1; lower burn_in or add longer episodes");
+}
+
 // R2D2's priority of a sequence, from the steps that are no padding.
 float mixed(std::span<const std::int64_t> index, std::span<const float> td_error, double eta) {
   double most = 0.0;
@@ -163,18 +176,22 @@ void ReplayBuffer::name(std::span<const std::uint64_t> places, std::int64_t* ind
   }
 }
 
-void ReplayBuffer::draw(std::span<std::uint64_t> places) {
+template <typename Use>
+void ReplayBuffer::with_draw(Use use) {
+  const std::span<const Ring> rings = transitions_.rings();
+  const auto draw_from = [&](auto& sampler, auto prefetch) {
+    if constexpr (requires { sampler.draw(rng_, std::span(drawn_), prefetch); }) {
+      use([&](std::span<std::uint64_t> places) { sampler.draw(rng_, places, prefetch); });
+    } else {
+      Uniform uniform = uniform_of(sampler, rng_, rings);
+      use([&](std::span<std::uint64_t> places) {
+        names_.resize(places.size());
+        uniform.draw({places, names_}, prefetch);
+      });
+    }
+  };
   gather_.with_prefetch([&](auto prefetch) {
-    std::visit(
-        [&](auto& sampler) {
-          if constexpr (requires { sampler.draw(rng_, places, prefetch); }) {
-            sampler.draw(rng_, places, prefetch);
-          } else {
-            names_.resize(places.size());
-            Uniform(rng_, transitions_.rings()).draw({places, names_}, prefetch);
-          }
-        },
-        sampler_);
+    std::visit([&](auto& sampler) { draw_from(sampler, prefetch); }, sampler_);
   });
 }
 
@@ -198,7 +215,7 @@ Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, s
   if (std::holds_alternative<UniformChoice>(sampler_)) {
     sample_uniform(layout, block);
   } else {
-    draw(drawn_);
+    with_draw([&](auto draw) { draw(drawn_); });
     copy(layout, block);
   }
   if (layout.options.has_weight) weigh(draws, drawn_, layout, block);
@@ -209,17 +226,15 @@ Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, s
 // which leaves the others their share.
 void ReplayBuffer::begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins) {
   constexpr std::size_t kTries = 1'000'000;
-  draw(begins);
-  for (std::uint64_t& begin : begins) {
-    for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
-      if (tries == kTries) {
-        throw InvalidValue(
-            "no sequence can begin at any row that the sampler draws: every episode stored is "
-            "shorter than burn_in + 1; lower burn_in or add longer episodes");
+  with_draw([&](auto draw) {
+    draw(begins);
+    for (std::uint64_t& begin : begins) {
+      for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
+        if (tries == kTries) refuse_sequences();
+        draw({&begin, 1});
       }
-      draw({&begin, 1});
     }
-  }
+  });
 }
 
 Relabelled ReplayBuffer::sample_sequences(const Draws& draws, const SequenceOptions& options,

@@ -120,7 +120,9 @@ class ReplayBuffer {
 
  private:
   void require_rows() const;
-  void draw(std::span<std::uint64_t> places);
+  // Calls use(draw), where draw(places) fills places with what the sampler draws for this batch.
+  template <typename Use>
+  void with_draw(Use use);
   void sample_uniform(const BatchLayout& layout, std::byte* block);
   void begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins);
   void name(std::span<const std::uint64_t> places, std::int64_t* index) const;

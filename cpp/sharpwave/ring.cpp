@@ -60,4 +60,11 @@ void Ring::clear() {
   slots_.clear();
 }
 
+Ring Ring::newest(std::size_t rows) const {
+  Ring part = *this;
+  part.first_ = slot(size_ - rows);
+  part.size_ = rows;
+  return part;
+}
+
 }  // namespace sharpwave

@@ -54,13 +54,23 @@ class Ring {
   [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const;
   // REQUIRES: size() > 0.
   [[nodiscard]] std::size_t newest_slot() const { return newest_; }
+  // Whether a row lies in this slot.
+  [[nodiscard]] bool holds(std::size_t slot) const {
+    return (slot < first_ ? slot + capacity_ : slot) - first_ < size_;
+  }
 
   // Where the row that comes next goes, or nothing when a reservoir lets it pass. Whoever asks
   // calls push() with the answer. A row lies there already where slot < size().
   [[nodiscard]] std::optional<std::size_t> choose(Rng& rng) const;
   void push(std::optional<std::size_t> slot);
+  // Both at once. REQUIRES: not a reservoir.
+  void push() { push(head_); }
   // Forgets every row; times go on, so that an index never names two transitions.
   void clear();
+
+  // A view of the newest rows: this ring as if it stored no others. REQUIRES: rows <= size(); not a
+  // reservoir, in which rows have no order.
+  [[nodiscard]] Ring newest(std::size_t rows) const;
 
  private:
   void keep(std::size_t slot, std::int64_t time, bool replaces);

@@ -114,6 +114,8 @@ class ReplayBuffer(_core.ReplayBuffer):
             raise ValueError(f"autoreset: expected None or one of {MODES}, got {autoreset!r}")
         _check_kind("insertion", insertion, Reservoir)
         _check_kind("hindsight", hindsight, Hindsight)
+        if insertion is not None and isinstance(sampler, Recency):
+            raise ValueError("sampler: Recency wants the newest rows, which a Reservoir does not keep")
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight

@@ -12,7 +12,7 @@ using sharpwave::Schema;
 
 TEST_CASE("columns of a batch start on cache lines and do not overlap") {
   const Schema schema({{"obs", "float32", 4, {3}}}, {{"action", "int64", 8, {}}}, {});
-  const BatchLayout layout(schema, 10);
+  const BatchLayout layout(schema, {.samples = 10});
   CHECK(layout.fields == std::vector<std::size_t>{0, 128, 256});
   CHECK(layout.next_obs == std::vector<std::size_t>{320});
   CHECK(layout.terminated == 448);

@@ -37,8 +37,8 @@ void add_one(ReplayBuffer& buffer, std::uint32_t environment, const Transition& 
 // A batch, as arrays.
 struct Sampled {
   Sampled(ReplayBuffer& buffer, std::size_t rows)
-      : layout(buffer.schema(), rows), block(buffer.pool()->lend(layout.bytes)) {
-    buffer.sample(layout, block.get());
+      : layout(buffer.schema(), {.samples = rows}), block(buffer.pool()->lend(layout.bytes)) {
+    buffer.sample({}, layout, block.get());
   }
   template <typename Value>
   const Value* column(std::size_t offset) const {

@@ -3,8 +3,11 @@
 namespace sharpwave {
 
 AnySampler make_sampler(const SamplerOptions& options, std::size_t places) {
-  (void)options;
-  (void)places;
+  using Kind = SamplerOptions::Kind;
+  if (options.kind == Kind::kWithoutReplacement) return WithoutReplacement(places);
+  if (options.kind == Kind::kRecency) {
+    return Recency({options.eta, options.min_rows, options.updates, 0});
+  }
   return UniformChoice{};
 }
 

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <variant>
 
+#include "sharpwave/samplers/recency.hpp"
+#include "sharpwave/samplers/without_replacement.hpp"
+
 namespace sharpwave {
 
 // Uniform has no state beside the generator: it is made anew for each batch.
@@ -29,7 +32,7 @@ struct Draws {
   double beta = 0.0;  // of the prioritized ones
 };
 
-using AnySampler = std::variant<UniformChoice>;
+using AnySampler = std::variant<UniformChoice, WithoutReplacement, Recency>;
 
 // For places 0 to places - 1. THROWS InvalidValue, OutOfMemory.
 AnySampler make_sampler(const SamplerOptions& options, std::size_t places);
