@@ -46,7 +46,7 @@ std::unique_ptr<Buffer> make(std::size_t capacity, const py::object& obs, const 
 }
 
 // The stored rows of one column, in slot order: (rows, *field), or (num_envs, rows, *field).
-py::array view(const Buffer& buffer, const Column& column, const ColumnType& type,
+py::array view(const Buffer& buffer, const Column& column, const ArrayType& type,
                const py::object& owner) {
   const std::size_t rows = [&] {
     const py::gil_scoped_release released;
@@ -70,12 +70,12 @@ py::object get(const py::object& self, const std::string& name) {
   const Buffer& buffer = buffer_of(self);
   const Schema& schema = buffer.core.schema();
   const auto column = [&](std::size_t f) {
-    return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f], self));
+    return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f].stored, self));
   };
   const auto flag = [&](std::size_t offset) {
     Column metas = buffer.core.metas();
     metas.data += offset;
-    return py::object(view(buffer, metas, buffer.shape.terminated, self));
+    return py::object(view(buffer, metas, buffer.shape.terminated.stored, self));
   };
   const auto nothing = [](const py::object&) {};
   if (name == "obs") return buffer.shape.obs.build(column, nothing);
@@ -155,7 +155,9 @@ void bind_replay_buffer(py::module_& m) {
            "Forget every row. The generator goes on, and so do the names in ``batch.index``.")
       .def("__len__", of_core([](const ReplayBuffer& core) { return core.size(); }))
       .def("__getitem__", &get, py::arg("name"),
-           "A read-only view, without a copy, of a stored column in slot order.");
+           "A read-only view, without a copy, of a column in slot order, as it is stored: bfloat16 "
+           "as\n"
+           "its bits in uint16, packed bits as numpy.packbits gives them.");
   bind_forking(buffer);
   bind_properties(buffer);
   attach_fast_methods(buffer);

@@ -27,8 +27,8 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
   const py::capsule owner = keep_alive(block_);
   const auto rows = static_cast<py::ssize_t>(layout_.rows);
   const auto column = [&](const ColumnType& type, std::size_t offset) {
-    py::array array =
-        array_over(type.dtype, type.shape_behind({rows}), block_.get() + offset, owner);
+    py::array array = array_over(type.sampled.dtype, type.sampled.shape_behind({rows}),
+                                 block_.get() + offset, owner);
     add_array(array);
     return py::object(std::move(array));
   };

@@ -15,8 +15,8 @@ BatchLayout::BatchLayout(const Schema& schema, std::size_t batch_rows) : rows(ba
     bytes += (rows * row_bytes + kLine - 1) / kLine * kLine;
     return at;
   };
-  for (const Field& field : schema.fields()) fields.push_back(place(field.bytes()));
-  for (const Field& field : schema.obs()) next_obs.push_back(place(field.bytes()));
+  for (const Field& field : schema.fields()) fields.push_back(place(field.sampled_bytes()));
+  for (const Field& field : schema.obs()) next_obs.push_back(place(field.sampled_bytes()));
   terminated = place(sizeof(bool));
   truncated = place(sizeof(bool));
   discount = place(sizeof(float));

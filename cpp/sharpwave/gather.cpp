@@ -25,14 +25,18 @@ std::size_t touched_bytes(const Source& from) {
 
 }  // namespace
 
+FieldGather gather_for(const Field& field) {
+  return {kernels().gather_for(field), field.sampled_bytes(), field.decode.divisor};
+}
+
 Gather::Gather(const Source& from) : from_(from), touched_bytes_(touched_bytes(from)) {
   for (std::size_t f = 0; f < from.table.columns().size(); ++f) {
     const Column& column = from.table.columns()[f];
-    const GatherKernel gather = kernels().gather_for(column.bytes);
+    const FieldGather gather = gather_for(from.fields[f]);
     if (is_hot(column)) {
-      hot_.push_back({f, offset_in_record(from.table, f), column.bytes, gather});
+      hot_.push_back({f, offset_in_record(from.table, f), gather});
     } else {
-      cold_.push_back({f, 0, column.bytes, gather});
+      cold_.push_back({f, 0, gather});
     }
   }
 }
@@ -66,11 +70,10 @@ void Gather::locate(Rows rows, std::size_t begin, const Target& to) {
 void Gather::copy_hot(Rows rows, std::size_t begin, const Target& to) {
   locate(rows, begin, to);
   for (const Path& path : hot_) {
-    std::byte* const out = to.block + begin * path.bytes;
-    path.gather(out + to.layout.fields[path.field], records_.data(), path.offset, path.bytes,
-                rows.size());
+    std::byte* const out = to.block + begin * path.gather.bytes;
+    path.gather(out + to.layout.fields[path.field], records_.data(), path.offset, rows.size());
     if (path.field >= from_.obs_fields) continue;
-    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset, path.bytes,
+    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset,
                 rows.size());
   }
 }
@@ -88,14 +91,12 @@ void Gather::copy_cold(Rows rows, const Target& to) {
   for (const Path& path : cold_) {
     const Column& column = from_.table.columns()[path.field];
     for (std::size_t i = 0; i < rows.size(); ++i) pointers_[i] = column.row(rows[i]);
-    path.gather(to.block + to.layout.fields[path.field], pointers_.data(), 0, path.bytes,
-                rows.size());
+    path.gather(to.block + to.layout.fields[path.field], pointers_.data(), 0, rows.size());
     if (path.field >= from_.obs_fields) continue;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       pointers_[i] = cold_successor(path.field, rows[i]);
     }
-    path.gather(to.block + to.layout.next_obs[path.field], pointers_.data(), 0, path.bytes,
-                rows.size());
+    path.gather(to.block + to.layout.next_obs[path.field], pointers_.data(), 0, rows.size());
   }
 }
 

@@ -23,6 +23,7 @@ namespace sharpwave {
 struct Source {
   const Table& table;
   const SideRows& side;
+  std::span<const Field> fields;
   std::size_t obs_fields;
   std::size_t ring_capacity;
   float gamma;
@@ -33,6 +34,20 @@ struct Target {
   const BatchLayout& layout;
   std::byte* block;
 };
+
+// A field's values on their way to a column: copied, or decoded in the same pass.
+struct FieldGather {
+  GatherKernel kernel;
+  std::size_t bytes;  // of a row's value in the column
+  float divisor;
+
+  void operator()(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                  std::size_t count) const {
+    kernel(out, rows, offset, bytes, count, divisor);
+  }
+};
+
+FieldGather gather_for(const Field& field);
 
 class Gather {
  public:
@@ -97,8 +112,7 @@ class Gather {
   struct Path {
     std::size_t field;
     std::size_t offset;  // in the record
-    std::size_t bytes;
-    GatherKernel gather;
+    FieldGather gather;
   };
 
   void locate(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);

@@ -30,7 +30,26 @@ void check(std::span<const Field> fields) {
 
 }  // namespace
 
+std::size_t Field::stored_itemsize() const {
+  switch (decode.from) {
+    case Decode::From::kHalf:
+    case Decode::From::kBfloat16:
+      return sizeof(std::uint16_t);
+    case Decode::From::kUint8:
+    case Decode::From::kBits:
+      return 1;
+    case Decode::From::kSame:
+      break;
+  }
+  return itemsize;
+}
+
 std::size_t Field::bytes() const {
+  if (decode.from == Decode::From::kBits) return (values() + 7) / 8;
+  return values() * stored_itemsize();
+}
+
+std::size_t Field::sampled_bytes() const {
   std::size_t product = itemsize;
   for (const std::int64_t extent : shape) {
     if (extent < 0) throw InvalidValue(name + ": expected extents of at least 0 in the shape");

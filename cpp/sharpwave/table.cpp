@@ -17,7 +17,7 @@ bool is_cold(const Field& field) { return field.bytes() > Table::kColdBytes; }
 
 // NumPy wants each value on a multiple of its own size (up to 8) to read columns in place.
 std::size_t alignment(const Field& field) {
-  const std::size_t largest = std::min(field.itemsize, kRecordAlignment);
+  const std::size_t largest = std::min(field.stored_itemsize(), kRecordAlignment);
   return largest & (~largest + 1);
 }
 

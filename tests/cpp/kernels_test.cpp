@@ -8,6 +8,9 @@
 #include "sharpwave/kernels/cpu.hpp"
 #include "sharpwave/rng.hpp"
 
+using sharpwave::Decode;
+using sharpwave::Field;
+
 TEST_CASE("gathering copies every size of row from every stride") {
   sharpwave::Rng rng(1);
   constexpr std::size_t kRows = 40;
@@ -21,7 +24,8 @@ TEST_CASE("gathering copies every size of row from every stride") {
       std::vector<const std::byte*> rows(count);
       for (auto& row : rows) row = source.data() + rng.below(kRows) * stride;
       std::vector<std::byte> out(count * bytes + 1, std::byte{0x5A});
-      sharpwave::kernels().gather_for(bytes)(out.data(), rows.data(), offset, bytes, count);
+      const Field field{"obs", "uint8", 1, {static_cast<std::int64_t>(bytes)}};
+      sharpwave::kernels().gather_for(field)(out.data(), rows.data(), offset, bytes, count, 1.0F);
       for (std::size_t i = 0; i < count; ++i) {
         CHECK(std::memcmp(out.data() + i * bytes, rows[i] + offset, bytes) == 0);
       }

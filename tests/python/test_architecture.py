@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 
 # A core file includes only files of its own room and of the rooms before it in this list.
 ROOMS = """
-error rng schema memory table ring episode successor n_step frame_stack sequence
+error rng schema encode memory table ring episode successor n_step frame_stack sequence
 samplers/sampler samplers/uniform samplers/without_replacement samplers/sum_tree
 samplers/prioritized kernels/cpu batch gather replay_buffer checkpoint td
 """.split()
@@ -28,6 +28,7 @@ ANNEXES = {
     "memory_posix": "memory",
     "memory_windows": "memory",
     "kernels/kernels": "kernels/cpu",
+    "kernels/convert": "kernels/cpu",
 }
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
