@@ -77,8 +77,8 @@ class Field:
         shape: tuple[int, ...] | int = (),
         dtype: DTypeLike = np.float32,
         *,
-        store_as: DTypeLike = None,
-        sample_as: DTypeLike = None,
+        store_as: str | None = None,
+        sample_as: DTypeLike | None = None,
         divisor: float | None = None,
     ) -> None:
         checked = _checked_dtype(dtype)
@@ -149,12 +149,9 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[np.generic]:
     return checked
 
 
-def _checked_storage(store_as: DTypeLike, dtype: np.dtype[np.generic]) -> str | None:
-    if store_as is None:
-        return None
-    name = store_as if isinstance(store_as, str) else np.dtype(store_as).name
-    if dtype in _STORAGES.get(name, ()):
-        return name
+def _checked_storage(store_as: str | None, dtype: np.dtype[np.generic]) -> str | None:
+    if store_as is None or dtype in _STORAGES.get(store_as, ()):
+        return store_as
     fitting = [repr(storage) for storage, dtypes in _STORAGES.items() if dtype in dtypes]
     raise ValueError(
         f"store_as: expected {' or '.join(['None', *fitting])} for a field of {dtype}, "
@@ -163,7 +160,7 @@ def _checked_storage(store_as: DTypeLike, dtype: np.dtype[np.generic]) -> str | 
 
 
 def _checked_sampled(
-    sample_as: DTypeLike, dtype: np.dtype[np.generic], store_as: str | None
+    sample_as: DTypeLike | None, dtype: np.dtype[np.generic], store_as: str | None
 ) -> np.dtype[np.generic] | None:
     if sample_as is None or np.dtype(sample_as) == dtype:
         return None
@@ -187,10 +184,13 @@ def _checked_divisor(
     if dtype != np.uint8 or sample_as is None:
         raise ValueError(
             "divisor: expected a field of uint8 with sample_as='float32', got "
-            f"{dtype} with sample_as={sample_as and sample_as.name!r}"
+            f"{dtype} with sample_as={sample_as}"
         )
-    with np.errstate(all="ignore"):
-        single = np.float32(divisor)
+    try:
+        with np.errstate(all="ignore"):
+            single = np.float32(float(divisor))
+    except (TypeError, ValueError, OverflowError):
+        single = np.float32(np.nan)
     if not (np.isfinite(single) and single > 0):
         raise ValueError(f"divisor: expected a positive number of float32, got {divisor!r}")
     return float(divisor)
