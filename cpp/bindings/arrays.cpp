@@ -23,9 +23,11 @@ ColumnType::ColumnType(std::string field_name, py::dtype field_dtype,
     : name(std::move(field_name)),
       dtype(std::move(field_dtype)),
       shape(std::move(field_shape)),
-      kind(kind_of(dtype)) {}
+      kind(kind_of(dtype)),
+      stored{dtype, shape},
+      sampled{dtype, shape} {}
 
-std::vector<py::ssize_t> ColumnType::shape_behind(const std::vector<py::ssize_t>& lead) const {
+std::vector<py::ssize_t> ArrayType::shape_behind(const std::vector<py::ssize_t>& lead) const {
   std::vector<py::ssize_t> all = lead;
   all.insert(all.end(), shape.begin(), shape.end());
   return all;

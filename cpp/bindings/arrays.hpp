@@ -6,7 +6,10 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <string>
 #include <vector>
+
+#include "sharpwave/encode.hpp"
 
 namespace sharpwave::bindings {
 
@@ -15,17 +18,28 @@ namespace py = pybind11;
 // The kinds of field for which single Python numbers are read without NumPy's help.
 enum class ColumnKind { kOther, kBool, kInt64, kFloat32 };
 
+// One row's value as a NumPy array.
+struct ArrayType {
+  py::dtype dtype;
+  std::vector<py::ssize_t> shape;
+
+  // An array of `lead` axes followed by the value's own.
+  [[nodiscard]] std::vector<py::ssize_t> shape_behind(const std::vector<py::ssize_t>& lead) const;
+};
+
 // How one field looks in NumPy.
 struct ColumnType {
+  // Values are stored and sampled as they are given.
   ColumnType(std::string field_name, py::dtype field_dtype, std::vector<py::ssize_t> field_shape);
 
   std::string name;
-  py::dtype dtype;
+  py::dtype dtype;  // as values are given
   std::vector<py::ssize_t> shape;
   ColumnKind kind;
-
-  // An array of `lead` axes followed by the field's own.
-  [[nodiscard]] std::vector<py::ssize_t> shape_behind(const std::vector<py::ssize_t>& lead) const;
+  Encoder encoder;
+  ArrayType stored;
+  ArrayType sampled;
+  std::string storable;  // which values can be stored, in words
 };
 
 inline const py::detail::PyArray_Proxy* as_array(PyObject* object) {

@@ -77,7 +77,7 @@ std::unique_ptr<Buffer> make(const py::object& obs, const py::object& action,
 }
 
 // The stored rows of one column, in slot order: (rows, *field), or (num_envs, rows, *field).
-py::array view(const Buffer& buffer, const Column& column, const ColumnType& type,
+py::array view(const Buffer& buffer, const Column& column, const ArrayType& type,
                const py::object& owner) {
   const std::size_t rows = [&] {
     const py::gil_scoped_release released;
@@ -106,12 +106,12 @@ py::object get(const py::object& self, const std::string& name) {
                         "' has no view: its stacks are stored frame by frame; sample() and rows() "
                         "rebuild them");
     }
-    return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f], self));
+    return py::object(view(buffer, buffer.core.column(f), buffer.shape.types[f].stored, self));
   };
   const auto flag = [&](std::size_t offset) {
     Column metas = buffer.core.metas();
     metas.data += offset;
-    return py::object(view(buffer, metas, buffer.shape.terminated, self));
+    return py::object(view(buffer, metas, buffer.shape.terminated.stored, self));
   };
   const auto nothing = [](const py::object&) {};
   if (name == "obs") return buffer.shape.obs.build(column, nothing);
@@ -224,7 +224,9 @@ void bind_replay_buffer(py::module_& m) {
            "Forget every row. The generator goes on, and so do the names in ``batch.index``.")
       .def("__len__", of_core([](const ReplayBuffer& core) { return core.size(); }))
       .def("__getitem__", &get, py::arg("name"),
-           "A read-only view, without a copy, of a stored column in slot order.");
+           "A read-only view, without a copy, of a column in slot order, as it is stored: bfloat16 "
+           "as\n"
+           "its bits in uint16, packed bits as numpy.packbits gives them.");
   bind_forking(buffer);
   bind_properties(buffer);
   bind_windows(buffer);

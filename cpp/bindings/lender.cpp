@@ -32,7 +32,8 @@ py::dict Loan::columns(const BatchShape& shape, const Schema& schema) {
   if (options.has_mask) rows.push_back(static_cast<py::ssize_t>(options.length));
   const auto array = [&](const ColumnType& type, const std::vector<py::ssize_t>& lead,
                          std::size_t offset) {
-    py::array made = array_over(type.dtype, type.shape_behind(lead), block_.get() + offset, owner);
+    py::array made = array_over(type.sampled.dtype, type.sampled.shape_behind(lead),
+                                block_.get() + offset, owner);
     add_array(made);
     return py::object(std::move(made));
   };

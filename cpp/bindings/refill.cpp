@@ -33,10 +33,10 @@ class Checker {
   void check(PyObject* value, const ColumnType& type, std::size_t rows, std::size_t offset) const {
     if (!is_array(value)) refuse();
     const auto* const array = as_array(value);
-    const auto expected = type.shape_behind({static_cast<py::ssize_t>(rows)});
+    const auto expected = type.sampled.shape_behind({static_cast<py::ssize_t>(rows)});
     const bool fits =
         array->base == base_ && reinterpret_cast<std::byte*>(array->data) == block_ + offset &&
-        array->descr == type.dtype.ptr() && is_contiguous(value) &&
+        array->descr == type.sampled.dtype.ptr() && is_contiguous(value) &&
         array->nd == static_cast<int>(expected.size()) &&
         std::equal(expected.begin(), expected.end(), array->dimensions);
     if (!fits) refuse();

@@ -89,7 +89,7 @@ void put_rewards(const Buffer& buffer, const Relabelled& relabelled, const Batch
   const ColumnType& type = buffer.shape.types[buffer.core.options().hindsight->desired];
   const auto steps = static_cast<py::ssize_t>(relabelled.steps());
   const auto goals = [&](const std::vector<std::byte>& bytes) {
-    return py::array(type.dtype, type.shape_behind({steps}), bytes.data());
+    return py::array(type.sampled.dtype, type.sampled.shape_behind({steps}), bytes.data());
   };
   const py::array_t<double, py::array::c_style> rewards =
       buffer.hooks.rewards(goals(relabelled.achieved), goals(relabelled.desired));

@@ -1,5 +1,7 @@
 #include "tree.hpp"
 
+#include <optional>
+
 #include "sharpwave/error.hpp"
 
 namespace sharpwave::bindings {
@@ -13,14 +15,59 @@ std::string joined(const std::vector<py::object>& keys) {
   return all;
 }
 
+// What sharpwave.Field's options mean; it has checked them.
+Decode decode_of(const py::handle& spec, const py::dtype& given) {
+  using From = Decode::From;
+  const auto store_as = spec.attr("store_as").cast<std::optional<std::string>>();
+  const auto divisor = spec.attr("divisor").cast<std::optional<float>>();
+  if (store_as == "float16") return {From::kHalf};
+  if (store_as == "bfloat16") return {From::kBfloat16};
+  if (store_as == "bits") return {From::kBits};
+  if (spec.attr("sample_as").is_none()) return {};
+  if (given.kind() == 'f') return {From::kHalf};
+  return {From::kUint8, divisor.value_or(1.0F)};
+}
+
+py::dtype sampled_dtype(const py::handle& spec, const py::dtype& given) {
+  const py::object sample_as = spec.attr("sample_as");
+  return sample_as.is_none() ? given : py::dtype::from_args(sample_as);
+}
+
+// What NumPy can show of a field's storage, and which values go into it.
+void describe_storage(const Field& field, ColumnType& type) {
+  switch (field.decode.from) {
+    case Decode::From::kHalf:
+      type.stored.dtype = py::dtype("float16");
+      type.storable = "that float16 can hold";
+      break;
+    case Decode::From::kBfloat16:
+      type.stored.dtype = py::dtype::of<std::uint16_t>();
+      type.storable = "that bfloat16 can hold";
+      break;
+    case Decode::From::kBits:
+      type.stored = {py::dtype::of<std::uint8_t>(), {static_cast<py::ssize_t>(field.bytes())}};
+      type.storable = "0 and 1, which are stored as bits";
+      break;
+    case Decode::From::kUint8:
+    case Decode::From::kSame:
+      break;
+  }
+}
+
 void append_leaf(const py::handle& spec, const std::string& name, Leaves& leaves) {
-  const auto dtype = py::dtype::from_args(py::object(spec.attr("dtype")));
+  const auto given = py::dtype::from_args(py::object(spec.attr("dtype")));
+  const auto sampled = sampled_dtype(spec, given);
   const auto shape = spec.attr("shape").cast<std::vector<py::ssize_t>>();
-  leaves.fields.push_back({name,
-                           py::str(static_cast<py::object>(dtype)),
-                           static_cast<std::size_t>(dtype.itemsize()),
-                           {shape.begin(), shape.end()}});
-  leaves.types.emplace_back(name, dtype, shape);
+  const Field& field =
+      leaves.fields.emplace_back(Field{name,
+                                       py::str(static_cast<py::object>(sampled)),
+                                       static_cast<std::size_t>(sampled.itemsize()),
+                                       {shape.begin(), shape.end()},
+                                       decode_of(spec, given)});
+  ColumnType& type = leaves.types.emplace_back(name, given, shape);
+  type.sampled.dtype = sampled;
+  type.encoder = Encoder(field, static_cast<std::size_t>(given.itemsize()));
+  describe_storage(field, type);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ struct Leaves {
 
 class Tree {
  public:
-  // Reads a nest of dicts and tuples whose leaves have `shape` and `dtype` (sharpwave.Field), and
-  // appends its leaves. `name` is what errors call it.
+  // Reads a nest of dicts and tuples whose leaves are sharpwave.Field, and appends its leaves.
+  // `name` is what errors call it.
   Tree(const py::handle& spec, const std::string& name, Leaves& leaves);
 
   [[nodiscard]] bool is_leaf() const { return kind_ == Kind::kLeaf; }

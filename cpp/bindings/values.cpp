@@ -135,7 +135,27 @@ const std::byte* ValueReader::read(PyObject* value, const ColumnType& type) {
   } else if (lead_.last_optional && lead_.count == 1 && type.shape.empty()) {
     fast = read_number(value, type);
   }
-  return fast != nullptr ? fast : read_slowly(value, type);
+  const std::byte* const given = fast != nullptr ? fast : read_slowly(value, type);
+  return type.encoder.is_needed() ? encode(given, type) : given;
+}
+
+std::byte* ValueReader::room_for(std::size_t bytes) {
+  const std::size_t words = (bytes + 7) / 8 * 8;
+  if (used_ + words > stack_.size()) return blocks_.emplace_back(bytes).data();
+  used_ += words;
+  return stack_.data() + used_ - words;
+}
+
+const std::byte* ValueReader::encode(const std::byte* given, const ColumnType& type) {
+  const std::size_t rows = lead_.rows();
+  std::byte* const stored = room_for(rows * type.encoder.bytes());
+  const std::size_t held = type.encoder.encode(given, rows, stored);
+  if (held == rows * type.encoder.values()) return stored;
+  const auto itemsize = static_cast<std::size_t>(type.dtype.itemsize());
+  const py::array refused(type.dtype, std::vector<py::ssize_t>{}, given + held * itemsize);
+  throw InvalidValue(type.name + ": expected values " + type.storable + ", got " +
+                     py::repr(refused.attr("item")()).cast<std::string>() +
+                     "; convert it first, or give the field another store_as");
 }
 
 Environments::Environments(PyObject* env_ids, std::span<const std::uint32_t> all) : chosen_(all) {

@@ -49,7 +49,8 @@ class ValueReader {
   ValueReader(const ValueReader&) = delete;
   ValueReader& operator=(const ValueReader&) = delete;
 
-  // THROWS the error that sharpwave._casting raises.
+  // The values as the field stores them. THROWS the error that sharpwave._casting raises, and
+  // InvalidValue for one that the storage cannot hold.
   const std::byte* read(PyObject* value, const ColumnType& type);
 
  private:
@@ -57,6 +58,8 @@ class ValueReader {
   const std::byte* read_number(PyObject* value, const ColumnType& type);
   const std::byte* read_doubles(PyObject* array);
   const std::byte* read_slowly(PyObject* value, const ColumnType& type);
+  const std::byte* encode(const std::byte* given, const ColumnType& type);
+  std::byte* room_for(std::size_t bytes);
   [[nodiscard]] bool has_shape(PyObject* array, const ColumnType& type) const;
   template <typename Number>
   const std::byte* keep(Number number);
@@ -66,6 +69,7 @@ class ValueReader {
   Lead lead_;
   const Casting& casting_;
   std::vector<py::object> kept_;
+  std::vector<std::vector<std::byte>> blocks_;  // for what the stack has no room for
   std::size_t used_ = 0;
   alignas(8) std::array<std::byte, 1024> stack_;  // NOLINT: written before it is read
 };

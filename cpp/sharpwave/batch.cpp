@@ -17,8 +17,8 @@ BatchLayout::BatchLayout(const Schema& schema, const BatchOptions& wanted)
     return at;
   };
   const auto place = [&](std::size_t row_bytes) { return place_values(rows, row_bytes); };
-  for (const Field& field : schema.fields()) fields.push_back(place(field.bytes()));
-  for (const Field& field : schema.obs()) next_obs.push_back(place(field.bytes()));
+  for (const Field& field : schema.fields()) fields.push_back(place(field.sampled_bytes()));
+  for (const Field& field : schema.obs()) next_obs.push_back(place(field.sampled_bytes()));
   terminated = place(sizeof(bool));
   truncated = place(sizeof(bool));
   discount = place(sizeof(float));

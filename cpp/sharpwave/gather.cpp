@@ -23,8 +23,13 @@ const Frames* frames_of(const Transitions& from, std::size_t field) {
 
 }  // namespace
 
+FieldGather gather_for(const Field& field) {
+  return {kernels().gather_for(field), field.sampled_bytes(), field.decode.divisor};
+}
+
 Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_step)
-    : from_(from),
+    : schema_(schema),
+      from_(from),
       n_step_(n_step),
       obs_fields_(schema.obs().size()),
       reward_(schema.reward()),
@@ -34,9 +39,10 @@ Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_ste
   for (std::size_t f = 0; f < table.columns().size(); ++f) {
     const Column& column = table.columns()[f];
     const Frames* const frames = frames_of(from, f);
-    const std::size_t bytes = frames != nullptr ? frames->frame_bytes() : column.bytes;
+    const Field& field = schema.fields()[f];
     const std::size_t offset = is_hot(column) ? table.offset(f) : 0;
-    const Path path{f, offset, bytes, kernels().gather_for(bytes), frames};
+    const FieldGather gather = gather_for(frames != nullptr ? field.frame() : field);
+    const Path path{f, offset, gather, frames};
     longest = std::max(longest, column.bytes);
     if (is_hot(column) && f < obs_fields_) obs_bytes_ = offset + column.bytes;
     (frames != nullptr ? stacks_ : is_hot(column) ? hot_ : cold_).push_back(path);
@@ -110,12 +116,10 @@ void Gather::copy_hot(Rows rows, std::size_t begin, const Target& to) {
     locate(rows, begin, to);
   }
   for (const Path& path : hot_) {
-    std::byte* const out = to.block + begin * path.bytes;
-    path.gather(out + to.layout.fields[path.field], records_.data(), path.offset, path.bytes,
-                rows.size());
+    std::byte* const out = to.block + begin * path.gather.bytes;
+    path.gather(out + to.layout.fields[path.field], records_.data(), path.offset, rows.size());
     if (path.field >= obs_fields_) continue;
-    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset, path.bytes,
-                rows.size());
+    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset, rows.size());
   }
   if (has_windows) {
     float* const reward = to.column<float>(to.layout.fields[reward_]) + begin;
@@ -127,7 +131,7 @@ void Gather::copy_hot(Rows rows, std::size_t begin, const Target& to) {
 // A row's stack and its successor's in turn: most of their frames are the same.
 void Gather::copy_stacks(const Path& path, std::size_t count, std::size_t begin,
                          const Target& to) const {
-  const std::size_t bytes = path.frames->depth() * path.bytes;
+  const std::size_t bytes = path.frames->depth() * path.gather.bytes;
   std::byte* obs = to.block + to.layout.fields[path.field] + begin * bytes;
   std::byte* next_obs = to.block + to.layout.next_obs[path.field] + begin * bytes;
   for (std::size_t i = 0; i < count; ++i, obs += bytes, next_obs += bytes) {
@@ -139,14 +143,14 @@ void Gather::copy_stacks(const Path& path, std::size_t count, std::size_t begin,
 void Gather::copy_stack(const Path& path, const std::byte* record, std::byte* out) const {
   const std::size_t depth = path.frames->depth();
   if (record == zeros_.data()) {
-    std::memset(out, 0, depth * path.bytes);
+    std::memset(out, 0, depth * path.gather.bytes);
     return;
   }
   for (std::size_t i = 0; i < depth; ++i) {
     Frames::Reference frame = 0;
     std::memcpy(&frame, record + path.offset + i * sizeof(frame), sizeof(frame));
     const std::byte* const at = path.frames->at(frame);
-    path.gather(out + i * path.bytes, &at, 0, path.bytes, 1);
+    path.gather(out + i * path.gather.bytes, &at, 0, 1);
   }
 }
 
@@ -159,11 +163,12 @@ const std::byte* Gather::successor(std::size_t field, std::uint64_t row) const {
 }
 
 std::size_t Gather::value_bytes(std::size_t field) const {
-  return from_.table().columns()[field].bytes;
+  return schema_.fields()[field].sampled_bytes();
 }
 
 void Gather::copy_successor(std::size_t field, std::uint64_t row, std::byte* out) const {
-  std::memcpy(out, successor(field, row), value_bytes(field));
+  const std::byte* const at = successor(field, row);
+  gather_for(schema_.fields()[field])(out, &at, 0, 1);
 }
 
 void Gather::copy_cold(Rows rows, const Target& to) {
@@ -173,18 +178,18 @@ void Gather::copy_cold(Rows rows, const Target& to) {
     const Column& column = from_.table().columns()[path.field];
     for (std::size_t begin = 0; begin < rows.size(); begin += kColdTile) {
       const std::size_t count = std::min(kColdTile, rows.size() - begin);
-      std::byte* const out = to.block + begin * path.bytes;
+      std::byte* const out = to.block + begin * path.gather.bytes;
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint64_t row = rows[begin + i];
         pointers[i] = row == kPadding ? zeros_.data() : column.row(row);
       }
-      path.gather(out + to.layout.fields[path.field], pointers.data(), 0, path.bytes, count);
+      path.gather(out + to.layout.fields[path.field], pointers.data(), 0, count);
       if (path.field >= obs_fields_) continue;
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint64_t row = lasts[begin + i];
         pointers[i] = row == kPadding ? zeros_.data() : successor(path.field, row);
       }
-      path.gather(out + to.layout.next_obs[path.field], pointers.data(), 0, path.bytes, count);
+      path.gather(out + to.layout.next_obs[path.field], pointers.data(), 0, count);
     }
   }
 }

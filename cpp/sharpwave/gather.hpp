@@ -30,6 +30,20 @@ struct Target {
   }
 };
 
+// A field's values on their way to a column: copied, or decoded in the same pass.
+struct FieldGather {
+  GatherKernel kernel;
+  std::size_t bytes;  // of a row's value in the column
+  float divisor;
+
+  void operator()(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                  std::size_t count) const {
+    kernel(out, rows, offset, bytes, count, divisor);
+  }
+};
+
+FieldGather gather_for(const Field& field);
+
 class Gather {
  public:
   // In place of a row: zeros.
@@ -105,8 +119,7 @@ class Gather {
   struct Path {
     std::size_t field;
     std::size_t offset;  // in the record, of a hot field or of a stack's references
-    std::size_t bytes;   // of one value, or of one frame of a stack
-    GatherKernel gather;
+    FieldGather gather;    // of values, or of a stack's frames
     const Frames* frames;  // of a stack
   };
 
@@ -119,6 +132,7 @@ class Gather {
   [[nodiscard]] const std::byte* next_record(const std::byte* record, Meta meta) const;
 
   // Immutable after construction.
+  const Schema& schema_;
   const Transitions& from_;
   const NStep& n_step_;
   std::size_t obs_fields_;

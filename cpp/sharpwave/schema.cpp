@@ -30,7 +30,26 @@ void check(std::span<const Field> fields) {
 
 }  // namespace
 
+std::size_t Field::stored_itemsize() const {
+  switch (decode.from) {
+    case Decode::From::kHalf:
+    case Decode::From::kBfloat16:
+      return sizeof(std::uint16_t);
+    case Decode::From::kUint8:
+    case Decode::From::kBits:
+      return 1;
+    case Decode::From::kSame:
+      break;
+  }
+  return itemsize;
+}
+
 std::size_t Field::bytes() const {
+  if (decode.from == Decode::From::kBits) return (values() + 7) / 8;
+  return values() * stored_itemsize();
+}
+
+std::size_t Field::sampled_bytes() const {
   std::size_t product = itemsize;
   for (const std::int64_t extent : shape) {
     if (extent < 0) throw InvalidValue(name + ": expected extents of at least 0 in the shape");
@@ -44,14 +63,18 @@ std::size_t Field::bytes() const {
   return product;
 }
 
-std::size_t Field::stored_bytes() const {
+std::size_t Field::table_bytes() const {
   return is_stack() ? frames * sizeof(std::uint32_t) : bytes();
+}
+
+Field Field::frame() const {
+  return {name, dtype, itemsize, {shape.begin() + 1, shape.end()}, decode};
 }
 
 Schema::Schema(std::vector<Field> obs, std::vector<Field> action, std::vector<Field> extras)
     : obs_count_(obs.size()), action_count_(action.size()), fields_(std::move(obs)) {
   append(fields_, std::move(action));
-  fields_.push_back({"reward", "float32", sizeof(float), {}, 0});
+  fields_.push_back({"reward", "float32", sizeof(float), {}});
   append(fields_, std::move(extras));
   check(fields_);
   for (const Field& field : fields_) row_bytes_ += field.bytes();

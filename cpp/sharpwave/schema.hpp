@@ -13,21 +13,43 @@
 
 namespace sharpwave {
 
-// One column: `shape` values of `itemsize` bytes a row. The core only moves bytes; `dtype` is
-// NumPy's name for them and is kept for those who read the columns.
+// How stored values become those of a batch.
+struct Decode {
+  enum class From : std::uint8_t {
+    kSame,
+    kHalf,      // IEEE 754 binary16, to float32 or float64
+    kBfloat16,  // the upper half of a float32, to float32 or float64
+    kUint8,     // to float32, divided by `divisor`
+    kBits,      // eight to a byte, the first one highest, to bytes of 0 and 1
+  };
+  From from = From::kSame;
+  float divisor = 1.0F;
+};
+
+// One column: `shape` values a row, of `itemsize` bytes each in a batch. `dtype` is NumPy's name
+// for those and is kept for those who read the columns.
 struct Field {
   std::string name;
   std::string dtype;
   std::size_t itemsize;
   std::vector<std::int64_t> shape;
+  Decode decode = {};
   // For a stack of frames along the first axis, stored frame by frame: how many. Otherwise 0.
   std::size_t frames = 0;
 
+  // How many numbers a row's value has.
+  [[nodiscard]] std::size_t values() const { return sampled_bytes() / itemsize; }
+  // Bytes of a row's value in storage, and in a batch, where it has at least as many.
   // THROWS InvalidValue when the product of the shape does not fit in 62 bits.
   [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t sampled_bytes() const;
+  // Bytes of what is stored for one number, or for eight that are packed.
+  [[nodiscard]] std::size_t stored_itemsize() const;
   // What a table keeps of one row: the value itself, or references to its frames.
-  [[nodiscard]] std::size_t stored_bytes() const;
+  [[nodiscard]] std::size_t table_bytes() const;
   [[nodiscard]] bool is_stack() const { return frames != 0; }
+  // One frame of a stack. REQUIRES: is_stack(), and no packed bits.
+  [[nodiscard]] Field frame() const;
 };
 
 class Schema {

@@ -13,11 +13,11 @@ constexpr std::size_t kColdAlignment = 64;
 
 std::size_t round_up(std::size_t value, std::size_t to) { return (value + to - 1) / to * to; }
 
-bool is_cold(const Field& field) { return field.stored_bytes() > Table::kColdBytes; }
+bool is_cold(const Field& field) { return field.table_bytes() > Table::kColdBytes; }
 
 // NumPy wants each value on a multiple of its own size (up to 8) to read columns in place.
 std::size_t alignment(const Field& field) {
-  const std::size_t item = field.is_stack() ? sizeof(std::uint32_t) : field.itemsize;
+  const std::size_t item = field.is_stack() ? sizeof(std::uint32_t) : field.stored_itemsize();
   const std::size_t largest = std::min(item, kRecordAlignment);
   return largest & (~largest + 1);
 }
@@ -34,7 +34,7 @@ RecordLayout lay_out(std::span<const Field> fields, Table::WithMeta with_meta) {
   for (const Field& field : fields) {
     if (!is_cold(field)) end = round_up(end, alignment(field));
     layout.offsets.push_back(end);
-    if (!is_cold(field)) end += field.stored_bytes();
+    if (!is_cold(field)) end += field.table_bytes();
   }
   if (with_meta == Table::WithMeta::kYes) {
     layout.meta = round_up(end, alignof(Meta));
@@ -57,7 +57,7 @@ std::size_t times(std::size_t rows, std::size_t stride) {
 std::size_t Table::bytes(std::span<const Field> fields, std::size_t rows, WithMeta meta) {
   std::size_t row_bytes = lay_out(fields, meta).bytes;
   for (const Field& field : fields) {
-    if (is_cold(field)) row_bytes += round_up(field.stored_bytes(), kColdAlignment);
+    if (is_cold(field)) row_bytes += round_up(field.table_bytes(), kColdAlignment);
   }
   return times(rows, row_bytes);
 }
@@ -68,7 +68,7 @@ Table::Table(std::span<const Field> fields, std::size_t rows, WithMeta meta) {
   records_ = {memory_.back().data(), layout.bytes, layout.bytes};
   meta_offset_ = layout.meta;
   for (std::size_t f = 0; f < fields.size(); ++f) {
-    const std::size_t bytes = fields[f].stored_bytes();
+    const std::size_t bytes = fields[f].table_bytes();
     if (is_cold(fields[f])) {
       const std::size_t stride = round_up(bytes, kColdAlignment);
       memory_.emplace_back(times(rows, stride));

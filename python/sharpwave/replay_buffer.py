@@ -236,7 +236,9 @@ def _frames(obs: FieldTree, frame_stack: int | None) -> list[int]:
     if depth > _LARGEST_STACK:
         raise ValueError(f"frame_stack: expected at most {_LARGEST_STACK} frames, got {depth}")
     least = 1 if len(fields) == 1 else 2
-    stacks = [len(f.shape) >= least and f.shape[0] == depth for f in fields]
+    stacks = [
+        len(f.shape) >= least and f.shape[0] == depth and f.store_as != "bits" for f in fields
+    ]
     if not any(stacks):
         shapes = ", ".join(str(field.shape) for field in fields)
         raise ValueError(

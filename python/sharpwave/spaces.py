@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from sharpwave.field import Field
+from sharpwave.field import ARRAY_SPACES, Field
 
 FieldTree: TypeAlias = "Field | dict[Any, FieldTree] | tuple[FieldTree, ...]"
-
-_ARRAY_SPACES = {"Box", "Discrete", "MultiDiscrete", "MultiBinary"}
 
 
 def fields_of(space: Any, name: str) -> FieldTree:
@@ -47,8 +45,8 @@ def fields_of(space: Any, name: str) -> FieldTree:
     if "Tuple" in kinds or isinstance(space, tuple):
         children = getattr(space, "spaces", space)
         return tuple(fields_of(child, f"{name}[{i}]") for i, child in enumerate(children))
-    if kinds & _ARRAY_SPACES:
-        return Field(space.shape, space.dtype)
+    if kinds & ARRAY_SPACES:
+        return Field.like(space)
     raise ValueError(
         f"{name}: expected a Box, Discrete, MultiDiscrete, MultiBinary, Dict or Tuple space or a "
         f"sharpwave.Field, got {space!r}; wrap the environment so that its values are arrays of "

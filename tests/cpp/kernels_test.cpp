@@ -5,8 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "reference/plain_convert.hpp"
 #include "sharpwave/kernels/cpu.hpp"
 #include "sharpwave/rng.hpp"
+
+using sharpwave::Decode;
+using sharpwave::Field;
 
 TEST_CASE("gathering copies every size of row from every stride") {
   sharpwave::Rng rng(1);
@@ -21,12 +25,44 @@ TEST_CASE("gathering copies every size of row from every stride") {
       std::vector<const std::byte*> rows(count);
       for (auto& row : rows) row = source.data() + rng.below(kRows) * stride;
       std::vector<std::byte> out(count * bytes + 1, std::byte{0x5A});
-      sharpwave::kernels().gather_for(bytes)(out.data(), rows.data(), offset, bytes, count);
+      const Field field{"obs", "uint8", 1, {static_cast<std::int64_t>(bytes)}};
+      sharpwave::kernels().gather_for(field)(out.data(), rows.data(), offset, bytes, count, 1.0F);
       for (std::size_t i = 0; i < count; ++i) {
         CHECK(std::memcmp(out.data() + i * bytes, rows[i] + offset, bytes) == 0);
       }
       CHECK(out.back() == std::byte{0x5A});  // nothing is written behind the last row
     }
+  }
+}
+
+TEST_CASE("decoding reads every length from every stride and writes nothing behind it") {
+  sharpwave::Rng rng(2);
+  const auto check = [&](const Field& field) {
+    const std::size_t stride = field.bytes() + rng.below(9);
+    const std::size_t offset = rng.below(5);
+    constexpr std::size_t kCount = 11;
+    std::vector<std::byte> source(kCount * stride + offset);
+    for (std::byte& value : source) value = static_cast<std::byte>(rng.next());
+    std::vector<const std::byte*> rows(kCount);
+    for (auto& row : rows) row = source.data() + rng.below(kCount) * stride;
+    const std::size_t bytes = field.sampled_bytes();
+    std::vector<std::byte> out(kCount * bytes + 1, std::byte{0x5A});
+    sharpwave::kernels().gather_for(field)(out.data(), rows.data(), offset, bytes, kCount,
+                                           field.decode.divisor);
+    for (std::size_t i = 0; i < kCount; ++i) {
+      const auto expected = reference::decoded(field, rows[i] + offset);
+      CHECK(std::memcmp(out.data() + i * bytes, expected.data(), bytes) == 0);
+    }
+    CHECK(out.back() == std::byte{0x5A});
+  };
+  for (const std::int64_t values : {1, 2, 3, 7, 8, 9, 16, 31, 33, 64, 100, 255, 257, 1500, 5000}) {
+    check({"obs", "float32", 4, {values}, {Decode::From::kHalf}});
+    check({"obs", "float64", 8, {values}, {Decode::From::kHalf}});
+    check({"obs", "float32", 4, {values}, {Decode::From::kBfloat16}});
+    check({"obs", "float64", 8, {values}, {Decode::From::kBfloat16}});
+    check({"obs", "float32", 4, {values}, {Decode::From::kUint8}});
+    check({"obs", "float32", 4, {values}, {Decode::From::kUint8, 255.0F}});
+    check({"obs", "int8", 1, {values}, {Decode::From::kBits}});
   }
 }
 

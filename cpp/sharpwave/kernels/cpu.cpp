@@ -1,5 +1,6 @@
 #include "sharpwave/kernels/cpu.hpp"
 
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 

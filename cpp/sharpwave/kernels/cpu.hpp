@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sharpwave/schema.hpp"
+
 namespace sharpwave {
 
 // `rows` values of `actions` each, row after row.
@@ -20,15 +22,16 @@ struct QValues {
   std::size_t actions;
 };
 
-// out[i] = the `bytes` bytes at rows[i] + offset, for count rows.
+// out[i] = the value stored at rows[i] + offset, for count rows, decoded to `bytes` bytes.
+// `divisor` is for those that divide.
 using GatherKernel = void (*)(std::byte* out, const std::byte* const* rows, std::size_t offset,
-                              std::size_t bytes, std::size_t count);
+                              std::size_t bytes, std::size_t count, float divisor);
 
 struct Kernels {
   const char* name;
 
-  // The kernel for values of this many bytes.
-  GatherKernel (*gather_for)(std::size_t bytes);
+  // The kernel for this field's values, which copies or decodes them.
+  GatherKernel (*gather_for)(const Field& field);
 
   // out = reward + discount * max_a next_q
   void (*target_f32)(const float* reward, const float* discount, QValues<float> next_q, float* out);

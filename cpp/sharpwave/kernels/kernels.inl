@@ -25,39 +25,43 @@ void copy_words(std::byte* out, const std::byte* from, std::size_t bytes) {
 // One copy size known to the compiler; `bytes` is it.
 template <std::size_t kBytes>
 void gather_word(std::byte* out, const std::byte* const* rows, std::size_t offset, std::size_t,
-                 std::size_t count) {
+                 std::size_t count, float) {
   for (std::size_t i = 0; i < count; ++i) copy_word<kBytes>(out + i * kBytes, rows[i] + offset);
 }
 
 template <std::size_t kWord>
 void gather_two(std::byte* out, const std::byte* const* rows, std::size_t offset, std::size_t bytes,
-                std::size_t count) {
+                std::size_t count, float) {
   for (std::size_t i = 0; i < count; ++i) copy_two<kWord>(out + i * bytes, rows[i] + offset, bytes);
 }
 
 template <std::size_t kWords>
 void gather_words(std::byte* out, const std::byte* const* rows, std::size_t offset,
-                  std::size_t bytes, std::size_t count) {
+                  std::size_t bytes, std::size_t count, float) {
   for (std::size_t i = 0; i < count; ++i)
     copy_words<kWords>(out + i * bytes, rows[i] + offset, bytes);
 }
 
-// Past 4 KiB the hardware's streamer does better than we could; it only needs the row's head early.
-inline void gather_cold(std::byte* out, const std::byte* const* rows, std::size_t offset,
-                        std::size_t bytes, std::size_t count) {
+// Asks for the row that comes soon. Past 4 KiB the hardware's streamer does better than we could;
+// it only needs the row's head early.
+inline void prefetch_soon(const std::byte* const* rows, std::size_t i, std::size_t count,
+                          std::size_t offset, std::size_t bytes) {
   const bool is_short = bytes <= 4096;
-  const std::size_t ahead = is_short ? 8 : 1;
+  const std::size_t soon = i + (is_short ? 8 : 1);
   const std::size_t head = is_short ? bytes : 512;
+  if (soon >= count) return;
+  for (std::size_t at = 0; at < head; at += 64) __builtin_prefetch(rows[soon] + offset + at, 0, 2);
+}
+
+inline void gather_cold(std::byte* out, const std::byte* const* rows, std::size_t offset,
+                        std::size_t bytes, std::size_t count, float) {
   for (std::size_t i = 0; i < count; ++i) {
-    if (i + ahead < count) {
-      const std::byte* const soon = rows[i + ahead] + offset;
-      for (std::size_t at = 0; at < head; at += 64) __builtin_prefetch(soon + at, 0, 2);
-    }
+    prefetch_soon(rows, i, count, offset, bytes);
     __builtin_memcpy(out + i * bytes, rows[i] + offset, bytes);
   }
 }
 
-inline GatherKernel gather_for(std::size_t bytes) {
+inline GatherKernel copy_for(std::size_t bytes) {
   switch (bytes) {
     case 1:
       return gather_word<1>;
@@ -97,6 +101,27 @@ inline GatherKernel gather_for(std::size_t bytes) {
     default:
       return gather_words<7>;
   }
+}
+
+#include "sharpwave/kernels/convert.inl"
+
+inline GatherKernel gather_for(const Field& field) {
+  switch (field.decode.from) {
+    case Decode::From::kHalf:
+      return field.itemsize == sizeof(float) ? gather_decoded<FromHalf, float>
+                                             : gather_decoded<FromHalf, double>;
+    case Decode::From::kBfloat16:
+      return field.itemsize == sizeof(float) ? gather_decoded<FromBfloat16, float>
+                                             : gather_decoded<FromBfloat16, double>;
+    case Decode::From::kUint8:
+      return field.decode.divisor == 1.0F ? gather_decoded<FromUint8, float>
+                                          : gather_decoded<FromUint8Divided, float>;
+    case Decode::From::kBits:
+      return gather_bits;
+    case Decode::From::kSame:
+      break;
+  }
+  return copy_for(field.sampled_bytes());
 }
 
 // On the bits, because a maximum of integers is a reduction that compilers vectorize.
