@@ -53,7 +53,8 @@ std::unique_ptr<Buffer> make(const py::object& obs, const py::object& action,
     Tree(field, name.cast<std::string>(), extra_leaves);
   }
   for (std::size_t f = 0; f < frames.size(); ++f) obs_leaves.fields[f].frames = frames[f];
-  const Options options = core_options(settings, hooks.sampler, hindsight_options(hindsight, obs_leaves));
+  const Options options =
+      core_options(settings, hooks.sampler, hindsight_options(hindsight, obs_leaves));
   std::vector<ColumnType> types = std::move(obs_leaves.types);
   types.insert(types.end(), action_leaves.types.begin(), action_leaves.types.end());
   types.emplace_back("reward", py::dtype::of<float>(), std::vector<py::ssize_t>{});
@@ -177,20 +178,18 @@ void bind_properties(py::class_<Buffer>& buffer) {
 // Read and set by the Python class, which checks them.
 void bind_windows(py::class_<Buffer>& buffer) {
   buffer
-      .def_property(
-          "_n_step", of_core([](const ReplayBuffer& core) { return core.n_step(); }),
-          [](const py::object& self, std::size_t n_step) {
-            ReplayBuffer& core = buffer_of(self).core;
-            const py::gil_scoped_release released;
-            core.set_n_step(n_step);
-          })
-      .def_property(
-          "_gamma", of_core([](const ReplayBuffer& core) { return core.gamma(); }),
-          [](const py::object& self, double gamma) {
-            ReplayBuffer& core = buffer_of(self).core;
-            const py::gil_scoped_release released;
-            core.set_gamma(gamma);
-          });
+      .def_property("_n_step", of_core([](const ReplayBuffer& core) { return core.n_step(); }),
+                    [](const py::object& self, std::size_t n_step) {
+                      ReplayBuffer& core = buffer_of(self).core;
+                      const py::gil_scoped_release released;
+                      core.set_n_step(n_step);
+                    })
+      .def_property("_gamma", of_core([](const ReplayBuffer& core) { return core.gamma(); }),
+                    [](const py::object& self, double gamma) {
+                      ReplayBuffer& core = buffer_of(self).core;
+                      const py::gil_scoped_release released;
+                      core.set_gamma(gamma);
+                    });
 }
 
 std::unique_ptr<Buffer> init(std::size_t capacity, const py::object& obs, const py::object& action,

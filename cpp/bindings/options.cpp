@@ -34,14 +34,13 @@ SamplerOptions sampler_options(const py::object& sampler) {
   const auto kind = sampler.attr("kind").cast<std::string>();
   const auto number = [&](const char* name) { return sampler.attr(name).cast<double>(); };
   SamplerOptions options;
-  if (kind == "prioritized" || kind == "rank_prioritized") {
-    options.kind = kind == "prioritized" ? Kind::kPrioritized : Kind::kRankPrioritized;
-    options.alpha = number("alpha");
-    options.eta = number("eta");
-  }
   if (kind == "prioritized") {
-    options.eps = number("eps");
-    options.normalize_by_buffer = sampler.attr("normalize").cast<std::string>() == "buffer";
+    using Normalize = Prioritized::Normalize;
+    const bool by_buffer = sampler.attr("normalize").cast<std::string>() == "buffer";
+    options.kind = Kind::kPrioritized;
+    options.prioritized = {static_cast<float>(number("alpha")), static_cast<float>(number("eps")),
+                           by_buffer ? Normalize::kBuffer : Normalize::kBatch};
+    options.eta = number("eta");
   }
   if (kind == "without_replacement") options.kind = Kind::kWithoutReplacement;
   if (kind == "recency") {

@@ -34,11 +34,11 @@ class Checker {
     if (!is_array(value)) refuse();
     const auto* const array = as_array(value);
     const auto expected = type.sampled.shape_behind({static_cast<py::ssize_t>(rows)});
-    const bool fits =
-        array->base == base_ && reinterpret_cast<std::byte*>(array->data) == block_ + offset &&
-        array->descr == type.sampled.dtype.ptr() && is_contiguous(value) &&
-        array->nd == static_cast<int>(expected.size()) &&
-        std::equal(expected.begin(), expected.end(), array->dimensions);
+    const bool fits = array->base == base_ &&
+                      reinterpret_cast<std::byte*>(array->data) == block_ + offset &&
+                      array->descr == type.sampled.dtype.ptr() && is_contiguous(value) &&
+                      array->nd == static_cast<int>(expected.size()) &&
+                      std::equal(expected.begin(), expected.end(), array->dimensions);
     if (!fits) refuse();
   }
 
@@ -66,8 +66,8 @@ Refill refill(const Buffer& buffer, const py::object& batch) {
   const py::dict held = batch.attr("__dict__");
   PyObject* const columns = held.ptr();
   PyObject* const index = item(columns, "index");
-  const BatchLayout layout(
-      schema, {.samples = rows_in(index), .has_weight = buffer.core.has_priorities()});
+  const BatchLayout layout(schema,
+                           {.samples = rows_in(index), .has_weight = buffer.core.has_priorities()});
   const Checker checker(layout, index);
   const auto field = [&](PyObject* value, std::size_t f) {
     checker.check(value, shape.types[f], layout.fields[f]);

@@ -79,7 +79,7 @@ BatchOptions batch_options(const Buffer& buffer, std::size_t samples) {
 
 Draws draws_of(const Buffer& buffer) {
   Draws draws;
-  if (buffer.core.has_priorities()) draws.beta = buffer.hooks.sampler.attr("beta").cast<double>();
+  if (buffer.core.has_priorities()) draws.beta = buffer.hooks.sampler.attr("beta").cast<float>();
   return draws;
 }
 
@@ -105,9 +105,9 @@ PyObject* py_sample(PyObject* self, PyObject* const* args, Py_ssize_t positional
     const SampleArguments given = sample_arguments(args, positional, keywords);
     if (given.out != nullptr) return fill_again(buffer, given);
     if (given.batch_size == nullptr) throw py::type_error("sample() is missing 'batch_size'");
-    const auto loan = buffer.lender.lend(
-        buffer.shape, buffer.core.schema(), *buffer.core.pool(),
-        batch_options(buffer, count_of(given.batch_size, "batch_size")));
+    const auto loan =
+        buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
+                           batch_options(buffer, count_of(given.batch_size, "batch_size")));
     return fill(buffer, loan->layout(), loan->block(), loan->batch());
   });
 }
@@ -117,10 +117,9 @@ py::object sample_sequences(const py::object& self, const py::object& batch_size
                             const py::object& period) {
   Buffer& buffer = buffer_of(self);
   const bool has_burn_in = !burn_in.equal(py::int_(0));
-  const SequenceOptions options{count_of(batch_size.ptr(), "batch_size"),
-                                count_of(length.ptr(), "length"),
-                                has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0,
-                                count_of(period.ptr(), "period")};
+  const SequenceOptions options{
+      count_of(batch_size.ptr(), "batch_size"), count_of(length.ptr(), "length"),
+      has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0, count_of(period.ptr(), "period")};
   BatchOptions columns = batch_options(buffer, options.samples);
   columns.length = options.steps();
   columns.has_mask = true;

@@ -119,7 +119,8 @@ void Gather::copy_hot(Rows rows, std::size_t begin, const Target& to) {
     std::byte* const out = to.block + begin * path.gather.bytes;
     path.gather(out + to.layout.fields[path.field], records_.data(), path.offset, rows.size());
     if (path.field >= obs_fields_) continue;
-    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset, rows.size());
+    path.gather(out + to.layout.next_obs[path.field], next_records_.data(), path.offset,
+                rows.size());
   }
   if (has_windows) {
     float* const reward = to.column<float>(to.layout.fields[reward_]) + begin;

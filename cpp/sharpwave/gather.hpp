@@ -118,7 +118,7 @@ class Gather {
   // A field's way from rows to a column.
   struct Path {
     std::size_t field;
-    std::size_t offset;  // in the record, of a hot field or of a stack's references
+    std::size_t offset;    // in the record, of a hot field or of a stack's references
     FieldGather gather;    // of values, or of a stack's frames
     const Frames* frames;  // of a stack
   };

@@ -1,5 +1,6 @@
 #pragma once
-// Hindsight: goals that were reached, in place of those that were wanted (Andrychowicz et al. 2017).
+// Hindsight: goals that were reached, in place of those that were wanted (Andrychowicz et al.
+// 2017).
 //
 // Threads: none; the owner locks. Ownership: refers to the owner's transitions and gather.
 // Cost: a binary search and a copied goal a relabelled row, and one achieved goal a row of its

@@ -33,7 +33,7 @@ void add_to(Sampler& sampler, Transitions& transitions, const Steps& steps) {
   for (std::size_t step = 0; step < steps.steps; ++step) {
     for (const std::uint32_t environment : steps.environments) {
       const auto place = transitions.add(steps, row++, environment);
-      if constexpr (requires { sampler.added(0); }) {
+      if constexpr (requires { sampler.added(*place); }) {
         if (place) sampler.added(*place);
       }
     }
@@ -65,8 +65,9 @@ float mixed(std::span<const std::int64_t> index, std::span<const float> td_error
     sum += size;
     ++count;
   }
-  return count == 0 ? 0.0F
-                    : static_cast<float>(eta * most + (1.0 - eta) * sum / static_cast<double>(count));
+  return count == 0
+             ? 0.0F
+             : static_cast<float>(eta * most + (1.0 - eta) * sum / static_cast<double>(count));
 }
 
 }  // namespace
@@ -77,13 +78,12 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
       ring_capacity_(rows_per_environment(options)),
       all_(options.environments),
       pool_(std::make_shared<BlockPool>()),
-      has_priorities_(options.sampler.kind == SamplerOptions::Kind::kPrioritized ||
-                      options.sampler.kind == SamplerOptions::Kind::kRankPrioritized),
+      has_priorities_(options.sampler.kind == SamplerOptions::Kind::kPrioritized),
       transitions_(schema_, rings(options, ring_capacity_)),
       n_step_(transitions_.table(), transitions_.table().offset(schema_.reward()), ring_capacity_),
       rng_(options.seed),
       gather_(schema_, transitions_, n_step_),
-      sampler_(make_sampler(options.sampler, capacity())) {
+      sampler_(make_sampler(options.sampler, options.environments, ring_capacity_)) {
   std::iota(all_.begin(), all_.end(), 0U);
   n_step_.set_n_step(options.n_step);
   n_step_.set_gamma(options.gamma);
@@ -282,16 +282,17 @@ bool ReplayBuffer::was_given(std::int64_t index) const {
 void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> td_error) {
   const std::lock_guard lock(mutex_);
   if (!has_priorities_) {
-    throw InvalidValue("this buffer's sampler has no priorities: make it with sampler=Prioritized()");
+    throw InvalidValue(
+        "this buffer's sampler has no priorities: make it with sampler=Prioritized()");
   }
   drawn_.clear();
   priorities_.clear();
   const std::size_t skipped = index.steps - td_error.steps;  // the burn-in
   for (std::size_t i = 0; i < index.rows; ++i) {
     const std::int64_t first = index.row(i).front();
-    const float error = index.steps == 1
-                            ? td_error.data[i]
-                            : mixed(index.row(i).subspan(skipped), td_error.row(i), options_.sampler.eta);
+    const float error = index.steps == 1 ? td_error.data[i]
+                                         : mixed(index.row(i).subspan(skipped), td_error.row(i),
+                                                 options_.sampler.eta);
     if (!was_given(first)) {
       throw InvalidValue("index: " + std::to_string(first) + " names no transition of this buffer");
     }

@@ -34,7 +34,9 @@ struct Values {
   std::size_t steps;
 
   [[nodiscard]] std::span<const Value> all() const { return {data, rows * steps}; }
-  [[nodiscard]] std::span<const Value> row(std::size_t i) const { return {data + i * steps, steps}; }
+  [[nodiscard]] std::span<const Value> row(std::size_t i) const {
+    return {data + i * steps, steps};
+  }
 };
 
 struct Options {

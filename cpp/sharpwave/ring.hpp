@@ -47,8 +47,8 @@ class Ring {
   // The time of the row in a slot. REQUIRES: a row is stored there.
   [[nodiscard]] std::int64_t time(std::size_t slot) const {
     if (is_reservoir()) return times_[slot];
-    return oldest() + static_cast<std::int64_t>(slot < first_ ? slot + capacity_ - first_
-                                                              : slot - first_);
+    return oldest() +
+           static_cast<std::int64_t>(slot < first_ ? slot + capacity_ - first_ : slot - first_);
   }
   // Where the row of this time lies, or nothing when it is not stored (any more).
   [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const;

@@ -149,7 +149,8 @@ void Transitions::write(const Steps& steps, std::size_t row, std::uint64_t place
       own += 2 * schema_.fields()[f].frames;
       continue;
     }
-    if (is_obs) std::memcpy(side_.at(f, side), steps.next_obs[f] + row * column.bytes, column.bytes);
+    if (is_obs)
+      std::memcpy(side_.at(f, side), steps.next_obs[f] + row * column.bytes, column.bytes);
     // A caller may hand in a view of this very buffer.
     std::memmove(column.row(place), steps.fields[f] + row * column.bytes, column.bytes);
   }

@@ -3,7 +3,8 @@
 // row's successor and the next one's beginning lies there once, and so does each frame of a stack.
 //
 // Threads: none; the owner locks. Ownership: owns all storage; refers to the owner's schema.
-// Invariants: (1) a stored row is, bit for bit, what was added; (2) the newest row of a ring has its
+// Invariants: (1) a stored row is, bit for bit, what was added; (2) the newest row of a ring has
+// its
 //             successor in a side row; (3) add() after reserve() cannot fail.
 // Cost: the bytes of a row, compared once and copied once.
 

@@ -15,7 +15,7 @@ from sharpwave.build_info import __version__, build_config
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.replay_buffer import ReplayBuffer
-from sharpwave.samplers import Recency, Reservoir, Uniform, WithoutReplacement
+from sharpwave.samplers import Prioritized, Recency, Reservoir, Uniform, WithoutReplacement
 
 if TYPE_CHECKING:
     from sharpwave import agents, training
@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "Field",
     "Hindsight",
+    "Prioritized",
     "Recency",
     "ReplayBuffer",
     "Reservoir",
@@ -39,8 +40,8 @@ __all__ = [
 _LAZY = ("agents", "training")
 
 for _public in (
-    *(Batch, Field, Hindsight, Recency, ReplayBuffer, Reservoir, Uniform, WithoutReplacement),
-    build_config,
+    *(Batch, Field, Hindsight, ReplayBuffer, build_config),
+    *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__
 del _public

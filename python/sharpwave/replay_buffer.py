@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import secrets
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +16,14 @@ from sharpwave.autoreset import MODES, mode_of, true_next_obs
 from sharpwave.batch import Batch
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
-from sharpwave.samplers import Recency, Reservoir, Sampler, Uniform, WithoutReplacement
+from sharpwave.samplers import (
+    Prioritized,
+    Recency,
+    Reservoir,
+    Sampler,
+    Uniform,
+    WithoutReplacement,
+)
 from sharpwave.spaces import FieldTree, fields_of, leaves_of
 
 _Self = TypeVar("_Self", bound="ReplayBuffer")
@@ -28,7 +36,7 @@ _TAKEN = {
 
 _LARGEST = 2**63 - 1
 _LARGEST_STACK = 64
-_SAMPLERS = (Uniform, WithoutReplacement, Recency)
+_SAMPLERS = (Uniform, Prioritized, WithoutReplacement, Recency)
 
 
 class ReplayBuffer(_core.ReplayBuffer):
@@ -49,8 +57,8 @@ class ReplayBuffer(_core.ReplayBuffer):
         ``discount`` says where. May be set at any time, like ``gamma``.
     gamma : float
         The discount of one step, from 0 to 1.
-    sampler : Uniform, WithoutReplacement or Recency
-        How rows are drawn.
+    sampler : Uniform, Prioritized, WithoutReplacement or Recency
+        How rows are drawn. The buffer keeps a copy.
     frame_stack : int, optional
         Observations are stacks of so many frames along axis 0: each frame is stored once, and
         stacks are rebuilt bit for bit, whatever their padding. In a Dict or Tuple observation the
@@ -115,7 +123,9 @@ class ReplayBuffer(_core.ReplayBuffer):
         _check_kind("insertion", insertion, Reservoir)
         _check_kind("hindsight", hindsight, Hindsight)
         if insertion is not None and isinstance(sampler, Recency):
-            raise ValueError("sampler: Recency wants the newest rows, which a Reservoir does not keep")
+            raise ValueError(
+                "sampler: Recency wants the newest rows, which a Reservoir does not keep"
+            )
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight
@@ -210,10 +220,10 @@ def _single(env: Any, name: str) -> Any:
 def _checked_sampler(sampler: Sampler | None) -> Sampler:
     if sampler is None:
         return Uniform()
-    if not isinstance(sampler, _SAMPLERS):
+    if type(sampler) not in _SAMPLERS:
         names = ", ".join(f"sharpwave.{kind.__name__}()" for kind in _SAMPLERS)
         raise ValueError(f"sampler: expected one of {names}, got {sampler!r}")
-    return sampler
+    return copy(sampler)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:

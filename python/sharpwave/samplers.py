@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,67 @@ class Recency:
                 raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)!r}")
 
 
+@dataclass
+class Prioritized:
+    """Draw rows in proportion to their priority (Schaul et al. 2016, proportional variant).
+
+    A row has priority ``(abs(td_error) + eps) ** alpha`` by its last update, and before the largest
+    one given until it was added, at first 1. Each of ``batch_size`` equal parts of the sum of all
+    gives one draw. ``batch.weight`` is ``(N * P) ** -beta``, divided by the largest of them.
+
+    Parameters
+    ----------
+    alpha : float
+        0 draws uniformly, 1 in proportion to the errors.
+    beta : float
+        How much of the bias is taken out by the weights, 1 for all. May be set at any time:
+        ``buffer.sampler.beta = 0.5``.
+    eps : float
+        Added to each error. With 0, rows without error are never drawn.
+    normalize : {"batch", "buffer"}
+        Divide weights by the largest one in the batch, or of all rows that can be drawn.
+    eta : float
+        Of sequences: the share of the largest error against the mean (Kapturowski et al. 2019).
+
+    Raises
+    ------
+    ValueError
+        A number outside its range.
+
+    Examples
+    --------
+    >>> import sharpwave as sw
+    >>> buffer = sw.ReplayBuffer(
+    ...     100, observation_space=sw.Field(), action_space=sw.Field(),
+    ...     sampler=sw.Prioritized(alpha=1.0, eps=0.0), seed=0,
+    ... )
+    >>> buffer.extend([0, 1], [0, 0], [0, 0], [1, 2], [False, False], [False, False])
+    >>> buffer.update_priorities([0, 1], [0.0, 2.0])
+    >>> buffer.sample(4).index
+    array([1, 1, 1, 1])
+    """
+
+    alpha: float = 0.6
+    beta: float = 0.4
+    eps: float = 1e-6
+    normalize: str = "batch"
+    eta: float = 0.9
+
+    kind: ClassVar[str] = "prioritized"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "beta" and name in self.__dict__:
+            raise AttributeError(f"{name} is fixed when the buffer is made; only beta can be set")
+        if name == "normalize":
+            if value not in ("batch", "buffer"):
+                raise ValueError(f"normalize: expected 'batch' or 'buffer', got {value!r}")
+        elif not (isinstance(value, (int, float)) and 0.0 <= value < math.inf):
+            raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}")
+        elif name == "eta" and value > 1:
+            raise ValueError(f"eta: expected a number from 0 to 1, got {value!r}")
+        object.__setattr__(self, name, value)
+
+
 @dataclass(frozen=True)
 class Reservoir:
     """Keep a uniform sample of all that was ever added (Vitter 1985), in place of the latest rows.
@@ -95,4 +157,4 @@ class Reservoir:
     """
 
 
-Sampler = Uniform | WithoutReplacement | Recency
+Sampler: TypeAlias = "Uniform | Prioritized | WithoutReplacement | Recency"

@@ -102,7 +102,11 @@ TEST_CASE("random operations leave what the slow twin has") {
     const std::size_t environments = 1 + rng.below(4);
     const std::size_t capacity = environments + rng.below(40);
     ReplayBuffer buffer(schema_of(static_cast<std::int64_t>(obs_size)),
-                        Options{.capacity = capacity, .environments = environments, .gamma = 0.5, .skip_resets = false, .seed = rng.next()});
+                        Options{.capacity = capacity,
+                                .environments = environments,
+                                .gamma = 0.5,
+                                .skip_resets = false,
+                                .seed = rng.next()});
     NaiveReplayBuffer naive(capacity, environments);
     std::vector<Stream> streams(environments, Stream(obs_size));
     for (int i = 0; i < 300; ++i) {
@@ -123,7 +127,9 @@ TEST_CASE("random operations leave what the slow twin has") {
 }
 
 TEST_CASE("every stored row can be drawn and no other") {
-  ReplayBuffer buffer(schema_of(1), Options{.capacity = 6, .environments = 2, .gamma = 0.5, .skip_resets = false, .seed = 1});
+  ReplayBuffer buffer(
+      schema_of(1),
+      Options{.capacity = 6, .environments = 2, .gamma = 0.5, .skip_resets = false, .seed = 1});
   Rng rng(2);
   Stream stream(1);
   for (int i = 0; i < 7; ++i) add_one(buffer, 0, stream.next(rng));
@@ -134,7 +140,9 @@ TEST_CASE("every stored row can be drawn and no other") {
 }
 
 TEST_CASE("with skip_resets the row behind an end is no transition") {
-  ReplayBuffer buffer(schema_of(1), Options{.capacity = 10, .environments = 1, .gamma = 0.5, .skip_resets = true, .seed = 1});
+  ReplayBuffer buffer(
+      schema_of(1),
+      Options{.capacity = 10, .environments = 1, .gamma = 0.5, .skip_resets = true, .seed = 1});
   Transition row{0, {1.0F}, 0, 0.0F, {2.0F}, false, true};
   add_one(buffer, 0, row);
   add_one(buffer, 0, row);  // the reset
@@ -159,7 +167,9 @@ TEST_CASE("what cannot be is refused") {
 
 TEST_CASE("rows are never torn while threads add and sample at once") {
   constexpr std::size_t kObs = 100;
-  ReplayBuffer buffer(schema_of(kObs), Options{.capacity = 64, .environments = 1, .gamma = 0.5, .skip_resets = false, .seed = 1});
+  ReplayBuffer buffer(
+      schema_of(kObs),
+      Options{.capacity = 64, .environments = 1, .gamma = 0.5, .skip_resets = false, .seed = 1});
   const auto stamped = [](std::int64_t stamp) {
     return Transition{0,
                       std::vector<float>(kObs, static_cast<float>(stamp)),

@@ -8,6 +8,7 @@
 #include "sharpwave/error.hpp"
 
 using sharpwave::Field;
+using sharpwave::Meta;
 using sharpwave::Table;
 
 namespace {
@@ -36,7 +37,7 @@ TEST_CASE("no two values overlap") {
     for (std::size_t f = 0; f < kMixed.size(); ++f) {
       std::memset(table.columns()[f].row(row), static_cast<int>(10 * row + f), kMixed[f].bytes());
     }
-    table.meta(row) = {true, false, true, static_cast<std::uint32_t>(row)};
+    table.meta(row) = {true, false, Meta::kCut, static_cast<std::uint32_t>(row)};
   }
   for (std::size_t row = 0; row < 4; ++row) {
     for (std::size_t f = 0; f < kMixed.size(); ++f) {
@@ -45,7 +46,7 @@ TEST_CASE("no two values overlap") {
       CHECK(std::memcmp(table.columns()[f].row(row), expected.data(), expected.size()) == 0);
     }
     CHECK(table.meta(row).successor == row);
-    CHECK(table.meta(row).cut);
+    CHECK(table.meta(row).is_cut());
   }
 }
 

@@ -29,6 +29,10 @@ ANNEXES = {
     "memory_posix": "memory",
     "memory_windows": "memory",
     "kernels/kernels": "kernels/cpu",
+    "kernels/convert": "kernels/cpu",
+    "kernels/power": "kernels/cpu",
+    "kernels/quad": "kernels/cpu",
+    "kernels/sum_tree": "kernels/cpu",
 }
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """

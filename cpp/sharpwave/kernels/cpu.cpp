@@ -1,12 +1,18 @@
 #include "sharpwave/kernels/cpu.hpp"
 
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
 #if !defined(__GNUC__) && !defined(__clang__)
 #define __builtin_memcpy std::memcpy
-#define __builtin_prefetch(address) ((void)(address))
+#define __builtin_prefetch(...) ((void)0)
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+// Vectors are passed between functions of one set of kernels only, which agree on how.
+#pragma GCC diagnostic ignored "-Wpsabi"
 #endif
 
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)

@@ -27,6 +27,23 @@ struct QValues {
 using GatherKernel = void (*)(std::byte* out, const std::byte* const* rows, std::size_t offset,
                               std::size_t bytes, std::size_t count, float divisor);
 
+// Sixteen children of a sum tree's node: their sums, and for each the sum of those before it.
+// Child i stands at place in_square(i) of both arrays.
+struct SumNode {
+  double sum[16];
+  double before[16];
+};
+
+// A node is a square of four by four, kept column by column: running sums of its four columns are
+// then sums of whole rows, and no value moves sideways.
+constexpr std::size_t in_square(std::size_t child) { return ((child & 3) << 2) | (child >> 2); }
+
+// p = (|td_error| + eps)^alpha
+struct PriorityRule {
+  float alpha;
+  float eps;
+};
+
 struct Kernels {
   const char* name;
 
@@ -43,6 +60,33 @@ struct Kernels {
                             const float* next_q_target, float* out);
   void (*double_target_f64)(const double* reward, const double* discount, QValues<double> online,
                             const double* next_q_target, double* out);
+
+  // The sum tree (samplers/sum_tree.hpp). A list names `count` nodes, or lines of sixteen leaves,
+  // and what is computed of each goes to its parent.
+  void (*sum_lines)(const float* leaves, const std::uint32_t* list, std::size_t count,
+                    SumNode* parents);
+  void (*sum_nodes)(SumNode* nodes, const std::uint32_t* list, std::size_t count, SumNode* parents);
+  // out[list[i]] = the smallest positive one of values[16 * list[i]] and the 15 behind it, or 0.
+  void (*smallest)(const float* values, const std::uint32_t* list, std::size_t count, float* out);
+  // One level down: at[i] becomes the child of node at[i] in which mass[i] lies, and mass[i] what
+  // is left of it there; the child is prefetched. descend_to_lines: the children are lines.
+  void (*descend)(const SumNode* nodes, const SumNode* children, std::uint64_t* at, double* mass,
+                  std::size_t count);
+  void (*descend_to_lines)(const SumNode* nodes, const float* leaves, std::uint64_t* at,
+                           double* mass, std::size_t count);
+  // at[i] becomes the leaf of line at[i] in which mass[i] lies: one that is not zero.
+  void (*find_leaves)(const float* leaves, std::uint64_t* at, const double* mass,
+                      std::size_t count);
+
+  bool (*all_finite)(const float* values, std::size_t count);
+  // The smallest positive value, or 0.
+  float (*smallest_of)(const float* values, std::size_t count);
+
+  // Priorities and weights, with a relative error below 1e-7; exact for exponents 0 and 1.
+  // Returns the largest priority. No priority is infinite.
+  float (*priorities)(const float* td_error, PriorityRule rule, std::size_t count, float* out);
+  // out = (smallest / priority)^beta; a priority of 0 has weight 0.
+  void (*weights)(const float* priority, float smallest, float beta, std::size_t count, float* out);
 };
 
 const Kernels& kernels();

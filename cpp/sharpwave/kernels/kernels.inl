@@ -233,5 +233,24 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
   double_target(reward, discount, next_q, next_q.values, out);
 }
 
-inline constexpr Kernels kSet = {kName,          gather_for,           target<float>,
-                                 target<double>, double_target<float>, double_target<double>};
+#include "sharpwave/kernels/quad.inl"
+// What follows computes with quads.
+#include "sharpwave/kernels/power.inl"
+#include "sharpwave/kernels/sum_tree.inl"
+
+inline constexpr Kernels kSet = {kName,
+                                 gather_for,
+                                 target<float>,
+                                 target<double>,
+                                 double_target<float>,
+                                 double_target<double>,
+                                 sum_lines,
+                                 sum_nodes,
+                                 smallest,
+                                 descend,
+                                 descend_to_lines,
+                                 find_leaves,
+                                 all_finite,
+                                 smallest_of,
+                                 priorities,
+                                 weights};

@@ -2,9 +2,15 @@
 
 namespace sharpwave {
 
-AnySampler make_sampler(const SamplerOptions& options, std::size_t places) {
+AnySampler make_sampler(const SamplerOptions& options, std::size_t environments,
+                        std::size_t ring_capacity) {
   using Kind = SamplerOptions::Kind;
-  if (options.kind == Kind::kWithoutReplacement) return WithoutReplacement(places);
+  if (options.kind == Kind::kWithoutReplacement) {
+    return WithoutReplacement(environments * ring_capacity);
+  }
+  if (options.kind == Kind::kPrioritized) {
+    return Prioritized(environments, ring_capacity, options.prioritized);
+  }
   if (options.kind == Kind::kRecency) {
     return Recency({options.eta, options.min_rows, options.updates, 0});
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "sharpwave/samplers/prioritized.hpp"
 #include "sharpwave/samplers/recency.hpp"
 #include "sharpwave/samplers/without_replacement.hpp"
 
@@ -16,25 +17,24 @@ namespace sharpwave {
 struct UniformChoice {};
 
 struct SamplerOptions {
-  enum class Kind { kUniform, kPrioritized, kRankPrioritized, kWithoutReplacement, kRecency };
+  enum class Kind { kUniform, kPrioritized, kWithoutReplacement, kRecency };
 
   Kind kind = Kind::kUniform;
-  double alpha = 0.6;                 // of the prioritized ones
-  double eps = 1e-6;                  // of kPrioritized
-  bool normalize_by_buffer = false;   // of kPrioritized
-  double eta = 0.9;                   // of the prioritized ones: R2D2's mix; of kRecency
-  std::uint64_t min_rows = 1;         // of kRecency
-  std::uint64_t updates = 1;          // of kRecency
+  Prioritized::Options prioritized = {};
+  double eta = 0.9;            // of kPrioritized, R2D2's mix; of kRecency
+  std::uint64_t min_rows = 1;  // of kRecency
+  std::uint64_t updates = 1;   // of kRecency
 };
 
 // How one batch is to be drawn: what may be changed between two batches.
 struct Draws {
-  double beta = 0.0;  // of the prioritized ones
+  float beta = 0.0F;  // of kPrioritized
 };
 
-using AnySampler = std::variant<UniformChoice, WithoutReplacement, Recency>;
+using AnySampler = std::variant<UniformChoice, WithoutReplacement, Recency, Prioritized>;
 
-// For places 0 to places - 1. THROWS InvalidValue, OutOfMemory.
-AnySampler make_sampler(const SamplerOptions& options, std::size_t places);
+// For so many rings of this capacity. THROWS InvalidValue, OutOfMemory.
+AnySampler make_sampler(const SamplerOptions& options, std::size_t environments,
+                        std::size_t ring_capacity);
 
 }  // namespace sharpwave

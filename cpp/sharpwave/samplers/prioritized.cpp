@@ -1,0 +1,152 @@
+#include "sharpwave/samplers/prioritized.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "sharpwave/error.hpp"
+
+namespace sharpwave {
+namespace {
+
+constexpr std::size_t kMostBrokenOff = 1024;
+
+std::size_t times(std::size_t environments, std::size_t ring_capacity) {
+  if (ring_capacity > (std::size_t{1} << 36) / environments) {
+    throw InvalidValue("expected at most 2^36 rows under a prioritized sampler, got " +
+                       std::to_string(environments) + " times " + std::to_string(ring_capacity) +
+                       "; lower the capacity");
+  }
+  return environments * ring_capacity;
+}
+
+SumTree::WithSmallest with_smallest(const Prioritized::Options& options) {
+  return options.normalize == Prioritized::Normalize::kBuffer ? SumTree::WithSmallest::kYes
+                                                              : SumTree::WithSmallest::kNo;
+}
+
+void check(const char* name, float value) {
+  if (std::isfinite(value) && value >= 0) return;
+  throw InvalidValue(std::string("expected a finite ") + name + " of at least 0, got " +
+                     std::to_string(value));
+}
+
+void check_finite(std::span<const float> td_error) {
+  if (kernels().all_finite(td_error.data(), td_error.size())) return;
+  std::size_t at = 0;
+  while (std::isfinite(td_error[at])) ++at;
+  throw InvalidValue("expected finite td_error, got " + std::to_string(td_error[at]) + " at " +
+                     std::to_string(at) + "; nothing was updated: look for the step that diverged");
+}
+
+}  // namespace
+
+Prioritized::Prioritized(std::size_t environments, std::size_t ring_capacity,
+                         const Options& options)
+    : options_(options),
+      ring_capacity_(ring_capacity),
+      tree_(times(environments, ring_capacity), with_smallest(options)),
+      pending_(environments) {
+  check("alpha", options.alpha);
+  check("eps", options.eps);
+  broken_off_.reserve(kMostBrokenOff);
+  for (std::size_t e = 0; e < environments; ++e) {
+    pending_[e] = {e * ring_capacity, e * ring_capacity};
+  }
+}
+
+std::size_t Prioritized::bytes(std::size_t environments, std::size_t ring_capacity,
+                               const Options& options) {
+  return SumTree::bytes(times(environments, ring_capacity), with_smallest(options));
+}
+
+void Prioritized::begin_range(PlaceRange& pending, std::uint64_t place) {
+  if (broken_off_.size() == kMostBrokenOff) settle();
+  if (pending.first != pending.end) broken_off_.push_back(pending);
+  pending = {place, place + 1};
+}
+
+void Prioritized::settle() {
+  if (!has_pending_) return;
+  has_pending_ = false;
+  tree_.fill(pending_, largest_);
+  tree_.fill(broken_off_, largest_);
+  broken_off_.clear();
+  for (PlaceRange& pending : pending_) pending.first = pending.end;
+}
+
+void Prioritized::clear() {
+  tree_.clear();
+  broken_off_.clear();
+  for (PlaceRange& pending : pending_) pending.first = pending.end;
+  has_pending_ = false;
+}
+
+double Prioritized::stratum(std::size_t parts) const {
+  if (!(tree_.total() > 0)) {
+    throw InvalidValue(
+        "expected a row with a positive priority to draw, but the priority of every stored row is "
+        "0; give a positive eps, or update some row with a td_error that is not 0");
+  }
+  return tree_.total() / static_cast<double>(parts);
+}
+
+void Prioritized::draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass) {
+  Rng own = rng;  // nothing else can point to a copy: it stays in registers
+  for (std::size_t i = 0; i < mass.size(); ++i) {
+    const double part = static_cast<double>(own.next() >> 11) * 0x1p-53;
+    mass[i] = (static_cast<double>(first + i) + part) * width;
+  }
+  rng = own;
+}
+
+void Prioritized::update(std::span<const std::uint64_t> places, std::span<const float> td_error) {
+  check_finite(td_error);
+  settle();
+  constexpr std::size_t kSome = 1024;
+  std::array<float, kSome> priorities;  // NOLINT: filled below
+  for (std::size_t at = 0; at < places.size(); at += kSome) {
+    const std::size_t count = std::min(kSome, places.size() - at);
+    const float most = kernels().priorities(&td_error[at], {options_.alpha, options_.eps}, count,
+                                            priorities.data());
+    largest_ = std::max(largest_, most);
+    tree_.set(places.subspan(at, count), std::span(priorities).first(count));
+  }
+}
+
+void Prioritized::weigh(std::span<const std::uint64_t> places, float beta,
+                        std::span<float> weight) const {
+  tree_.get(places, weight);
+  const float smallest = options_.normalize == Normalize::kBuffer
+                             ? tree_.smallest()
+                             : kernels().smallest_of(weight.data(), weight.size());
+  std::array<float, kTile> priorities;  // NOLINT: filled below
+  for (std::size_t at = 0; at < weight.size(); at += kTile) {
+    const auto some = weight.subspan(at, std::min(kTile, weight.size() - at));
+    std::copy(some.begin(), some.end(), priorities.begin());
+    kernels().weights(priorities.data(), smallest, beta, some.size(), some.data());
+  }
+}
+
+void Prioritized::read(std::span<float> priorities) {
+  settle();
+  tree_.read(priorities);
+}
+
+void Prioritized::restore(std::span<const float> priorities, float largest) {
+  if (priorities.size() != tree_.size()) {
+    throw InvalidValue("expected " + std::to_string(tree_.size()) + " priorities, got " +
+                       std::to_string(priorities.size()));
+  }
+  check("largest priority", largest);
+  for (const float priority : priorities) {
+    check("priority", priority);
+    if (priority <= largest) continue;
+    throw InvalidValue("expected no priority above the largest one given, " +
+                       std::to_string(largest) + ", got " + std::to_string(priority));
+  }
+  clear();
+  tree_.write(priorities);
+  largest_ = largest;
+}
+
+}  // namespace sharpwave
