@@ -40,7 +40,8 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
       rings_(options.environments, Ring(ring_capacity_)),
       reset_follows_(options.environments, 0),
       rng_(options.seed),
-      gather_({table_, side_, schema_.fields(), schema_.obs().size(), ring_capacity_, options_.gamma}) {
+      gather_(
+          {table_, side_, schema_.fields(), schema_.obs().size(), ring_capacity_, options_.gamma}) {
   std::iota(all_.begin(), all_.end(), 0U);
 }
 
