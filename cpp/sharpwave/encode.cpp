@@ -1,6 +1,7 @@
 #include "sharpwave/encode.hpp"
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -17,6 +18,13 @@ Value load(const std::byte* from, std::size_t i) {
   return value;
 }
 
+// By a mask, because compilers vectorize what is computed in any case, and not what stands behind a
+// condition.
+std::uint32_t choose(bool condition, std::uint32_t yes, std::uint32_t no) {
+  const std::uint32_t mask = 0U - static_cast<std::uint32_t>(condition);
+  return (yes & mask) | (no & ~mask);
+}
+
 std::uint32_t single_bits(float number) { return std::bit_cast<std::uint32_t>(number); }
 
 // Rounded to odd: what is cut off leaves its trace in the last bit, so that rounding what remains
@@ -24,29 +32,28 @@ std::uint32_t single_bits(float number) { return std::bit_cast<std::uint32_t>(nu
 std::uint32_t single_bits(double number) {
   const auto nearest = static_cast<float>(number);
   const double back = nearest;
-  const bool is_inexact = back < number || back > number;
-  const bool is_away = is_inexact && (back > number) == (number > 0);
-  const auto bits = std::bit_cast<std::uint32_t>(nearest);
-  return (bits - static_cast<std::uint32_t>(is_away)) | static_cast<std::uint32_t>(is_inexact);
+  const auto is_inexact =
+      static_cast<std::uint32_t>(back < number) | static_cast<std::uint32_t>(back > number);
+  const auto is_away = static_cast<std::uint32_t>(std::abs(back) > std::abs(number));
+  return (std::bit_cast<std::uint32_t>(nearest) - is_away) | is_inexact;
 }
 
 struct Half {
   static constexpr std::uint32_t kInfinite = 0x7C00U;
 
-  // All cases are computed and one is chosen: that is what compilers vectorize.
   static std::uint32_t round(std::uint32_t bits) {
     constexpr std::uint32_t kLargeFrom = (127U + 16U) << 23;
     constexpr std::uint32_t kNormalFrom = (127U - 14U) << 23;
     const std::uint32_t magnitude = bits & kMagnitude;
     const std::uint32_t nan = 0x7E00U | ((magnitude >> 13) & 0x03FFU);
-    const std::uint32_t large = magnitude > kInfinity ? nan : kInfinite;
+    const std::uint32_t large = choose(magnitude > kInfinity, nan, kInfinite);
     const std::uint32_t odd = (magnitude >> 13) & 1U;
     const std::uint32_t normal = (magnitude - (112U << 23) + 0x0FFFU + odd) >> 13;
     // Beside one half, the last place of a float32 is 2^-24: that of the denormal halves.
     const float beside = std::bit_cast<float>(magnitude) + 0.5F;
     const std::uint32_t small = std::bit_cast<std::uint32_t>(beside) - 0x3F000000U;
-    const std::uint32_t finite = magnitude < kNormalFrom ? small : normal;
-    return (magnitude >= kLargeFrom ? large : finite) | ((bits & ~kMagnitude) >> 16);
+    const std::uint32_t finite = choose(magnitude < kNormalFrom, small, normal);
+    return choose(magnitude >= kLargeFrom, large, finite) | ((bits & ~kMagnitude) >> 16);
   }
 };
 
@@ -56,13 +63,13 @@ struct Bfloat16 {
   static std::uint32_t round(std::uint32_t bits) {
     const std::uint32_t nan = (bits >> 16) | 0x0040U;
     const std::uint32_t number = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
-    return (bits & kMagnitude) > kInfinity ? nan : number;
+    return choose((bits & kMagnitude) > kInfinity, nan, number);
   }
 };
 
 template <typename Format>
 bool becomes_infinite(std::uint32_t bits, std::uint32_t encoded) {
-  return (encoded & 0x7FFFU) == Format::kInfinite && (bits & kMagnitude) != kInfinity;
+  return ((encoded & 0x7FFFU) == Format::kInfinite) & ((bits & kMagnitude) != kInfinity);
 }
 
 template <typename Format, typename Real>

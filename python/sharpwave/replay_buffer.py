@@ -48,7 +48,8 @@ class ReplayBuffer(_core.ReplayBuffer):
         How many transitions are kept in all; each environment has ``capacity // num_envs``.
     observation_space, action_space
         A single environment's Gymnasium spaces (Box, Discrete, MultiDiscrete, MultiBinary, nested
-        Dict and Tuple), or :class:`Field` in their place.
+        Dict and Tuple), or :class:`Field` in the place of any of them, which may store its values
+        smaller and sample them otherwise.
     num_envs : int
         How many environments are stepped together.
     n_step : int
