@@ -194,6 +194,10 @@ class PlainBuffer:
         """The names of the rows that can be drawn: these, and no other."""
         return [row.index for rows in self.kept for row in rows]
 
+    def is_settled(self) -> bool:
+        """Whether `indices` are the stored rows for certain; PlainReservoir's may be too many."""
+        return True
+
     def after(self, index: int) -> list[Kept]:
         """The stored rows of one environment, from this one to the newest."""
         rows = list(self.kept[index % self.num_envs])

@@ -6,7 +6,7 @@ probability p / Σp, and weighed by (N p / Σp)^-beta over the largest weight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,21 +65,21 @@ def sequence_error(td_error: Any, mask: Any, eta: float) -> np.ndarray:
     eta times the largest and 1 - eta times the mean of the absolute errors.
     """
     mixed = []
-    for errors, real in zip(np.abs(td_error), mask, strict=True):
+    for errors, real in zip(np.abs(np.asarray(td_error, "float64")), mask, strict=True):
         mixed.append(eta * errors[real].max() + (1 - eta) * errors[real].mean())
     return np.array(mixed)
 
 
-def counts_of_strata(
-    p: dict[int, float], drawn: Sequence[int], complain: Callable[[str], None]
-) -> None:
-    """Judge one batch of stratified draws.
+def counts_of_strata(p: dict[int, float], drawn: Sequence[int]) -> list[str]:
+    """What is wrong with the counts of one batch of stratified draws.
 
     One draw falls into each of len(drawn) equal parts of the total. A row that is x parts wide
     covers more than x - 2 of them and touches fewer than x + 2, wherever it lies.
     """
     part = sum(p.values()) / len(drawn)
+    wrong = []
     for row, priority in p.items():
         width, count = priority / part, drawn.count(row)
         if abs(count - width) >= 2 + 1e-4 * width or (count and not priority):
-            complain(f"row {row} is {width:.3f} strata wide and was drawn {count} times")
+            wrong.append(f"row {row} is {width:.3f} parts wide and was drawn {count} times")
+    return wrong
