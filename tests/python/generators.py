@@ -1,8 +1,6 @@
-"""Random spaces and random steps, made to be unpleasant.
+"""Random spaces and random values, made to be unpleasant.
 
-Values are random bits, so floats include NaN with payloads, infinities and -0.0. Successors are
-sometimes the next row's observation, sometimes that with a single bit changed, sometimes another
-observation: a buffer that stores both only once has to notice the difference.
+Values are random bits, so floats include NaN with payloads, infinities and -0.0.
 """
 
 from __future__ import annotations
@@ -10,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from model import FLAG, REWARD, Leaf, Tree, leaves, map_tree
+from model import Leaf, Tree, leaves, map_tree
 
 DTYPES = ("float32", "float64", "float16", "uint8", "int8", "uint16", "int32", "int64", "bool")
 SHAPES = ((), (1,), (3,), (2, 2), (5, 1), (17,), (9, 7), (33, 31))
 DISCRETE = Leaf((), "int64", values=6)
 # So large that a few rows fill whatever the library takes from the system at a time.
 FRAME = Leaf((65, 63), "float64")
+FRAME_SHAPES = ((), (1,), (3,), (5, 1), (9, 7), (33, 31))
 
 
 def random_tree(rng: np.random.Generator, depth: int = 2) -> Tree:
@@ -31,6 +30,21 @@ def random_tree(rng: np.random.Generator, depth: int = 2) -> Tree:
     parts = [random_tree(rng, depth - 1) for _ in range(rng.integers(1, 4))]
     # Names that are not in alphabetical order: a buffer that sorts them must sort back.
     return dict(zip("zam", parts, strict=False)) if kind == "dict" else tuple(parts)
+
+
+def with_a_stack(rng: np.random.Generator, tree: Tree, frames: int) -> Tree:
+    """The tree with one leaf in whose place is a stack of `frames` frames."""
+    paths = leaves(tree)
+    shapes = FRAME_SHAPES if len(paths) == 1 else FRAME_SHAPES[1:]
+    shape = (frames, *shapes[rng.integers(len(shapes))])
+    number, chosen = iter(range(len(paths))), rng.integers(len(paths))
+    dtype = str(rng.choice(DTYPES))
+    return map_tree(lambda leaf: Leaf(shape, dtype) if next(number) == chosen else leaf, tree)
+
+
+def is_stack(tree: Tree, leaf: Leaf, frames: int | None) -> bool:
+    """What the library takes for a stack: an axis of frames in front, of several axes or alone."""
+    return leaf.shape[:1] == (frames,) and (len(leaf.shape) > 1 or isinstance(tree, Leaf))
 
 
 def random_value(rng: np.random.Generator, leaf: Leaf) -> np.ndarray:
@@ -52,39 +66,6 @@ def with_one_bit_changed(rng: np.random.Generator, tree: Tree) -> Tree:
         bits = leaf.reshape(-1).view(np.uint8)
         bits[(place + 1) * leaf.itemsize - 1] ^= 0x80
     return copy
-
-
-class Stream:
-    """Endless transitions of one environment, which has a character: how often it ends or jumps."""
-
-    def __init__(self, rng: np.random.Generator, fields: dict[str, Tree]) -> None:
-        self.rng = rng
-        self.fields = fields
-        self.last: Tree = None
-        self.ends = rng.choice([0.0, 0.1, 0.4])
-        self.jumps = rng.choice([0.0, 0.4])
-
-    def row(self) -> dict[str, Tree]:
-        obs = self._observation()
-        row = {k: self._random(tree) for k, tree in self.fields.items() if k != "obs"}
-        self.last = self._random(self.fields["obs"])
-        ends = self.rng.random(2) < self.ends
-        return row | {
-            "obs": obs,
-            "next_obs": self.last,
-            "reward": random_value(self.rng, REWARD),
-            "terminated": np.asarray(ends[0], FLAG.dtype),
-            "truncated": np.asarray(ends[1], FLAG.dtype),
-        }
-
-    def _observation(self) -> Tree:
-        chance = self.rng.random()
-        if self.last is None or chance < self.jumps / 2:
-            return self._random(self.fields["obs"])
-        return with_one_bit_changed(self.rng, self.last) if chance < self.jumps else self.last
-
-    def _random(self, tree: Tree) -> Tree:
-        return map_tree(lambda leaf: random_value(self.rng, leaf), tree)
 
 
 def stack(rows: Sequence[Tree]) -> Tree:

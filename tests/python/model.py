@@ -3,6 +3,7 @@
 It is the judge of every other test, so it is kept slow and obvious: one deque for each
 environment, a dictionary for each transition, a copy of everything that comes in. Where the
 library and this file disagree, one of the two is wrong, and this one can be read in a minute.
+Priorities, sequences, hindsight and reservoirs have a file each: model_*.py.
 
 A *tree* is a `Leaf`, or a dict or a tuple of trees: the shape of a field, and with arrays in
 place of the leaves also its value.
@@ -63,6 +64,25 @@ def same_bits(left: Any, right: Any) -> bool:
     )
 
 
+@dataclass
+class Kept:
+    """A stored transition, and its place among the rows of its episode.
+
+    Rows of one environment with the same `episode` are an episode; `position` counts from its
+    beginning, whether that is still stored or not.
+    """
+
+    index: int
+    columns: dict[str, Tree]
+    episode: int
+    position: int
+    cut: bool = False
+
+    @property
+    def ends(self) -> bool:
+        return _ended(self.columns) or self.cut
+
+
 class PlainBuffer:
     """A first-in-first-out list of transitions for each environment.
 
@@ -72,6 +92,8 @@ class PlainBuffer:
         Transitions in all; every environment keeps its last `capacity // num_envs`.
     fields
         Name to tree of `Leaf`: "obs", "action" and the extra fields.
+    n_step, gamma
+        May be set at any time: they say what rows look like, not what is stored.
     """
 
     def __init__(
@@ -80,6 +102,7 @@ class PlainBuffer:
         fields: Mapping[str, Tree],
         num_envs: int = 1,
         autoreset: str | None = None,
+        n_step: int = 1,
         gamma: float = 0.99,
     ) -> None:
         self.fields = dict(fields) | {
@@ -90,15 +113,18 @@ class PlainBuffer:
         }
         self.num_envs = num_envs
         self.autoreset = autoreset
+        self.n_step = n_step
         self.gamma = gamma
-        self.rows: list[deque[dict[str, Tree]]] = [
-            deque(maxlen=capacity // num_envs) for _ in range(num_envs)
-        ]
+        self.rows_each = capacity // num_envs
+        self.kept: list[deque[Kept]] = [deque() for _ in range(num_envs)]
         self.added = [0] * num_envs
         self.expects_reset = [False] * num_envs
+        # Of the row that comes next:
+        self.episode = [0] * num_envs
+        self.position = [0] * num_envs
 
     def __len__(self) -> int:
-        return sum(len(rows) for rows in self.rows)
+        return sum(len(rows) for rows in self.kept)
 
     def add(
         self,
@@ -127,36 +153,101 @@ class PlainBuffer:
         for t in range(len(steps["reward"])):
             self.add(map_tree(lambda leaf, at=t: leaf[at], dict(steps)), env_ids)
 
-    def _append(self, env: int, row: dict[str, Tree]) -> None:
+    def _append(self, env: int, columns: dict[str, Tree]) -> None:
         if self.autoreset == "next_step" and self.expects_reset[env]:
             # This row leads from the final observation to the reset one: no transition.
             self.expects_reset[env] = False
             return
-        self.expects_reset[env] = _ended(row)
-        self.rows[env].append(row)
+        self.expects_reset[env] = _ended(columns)
+        index = self.added[env] * self.num_envs + env
+        self._keep(env, Kept(index, columns, self.episode[env], self.position[env]))
         self.added[env] += 1
+        self.position[env] += 1
+        if _ended(columns):
+            self._begin_episode(env)
+
+    def _keep(self, env: int, row: Kept) -> None:
+        self.kept[env].append(row)
+        if len(self.kept[env]) > self.rows_each:
+            self.kept[env].popleft()
+
+    def _begin_episode(self, env: int) -> None:
+        self.episode[env] += 1
+        self.position[env] = 0
 
     def end_episode(self, env_ids: Sequence[int] | None = None) -> None:
-        """The caller has reset these environments: no reset row will follow."""
+        """The caller has reset these environments: no reset row will follow the last row."""
         for env in range(self.num_envs) if env_ids is None else env_ids:
             self.expects_reset[env] = False
+            if self.kept[env]:
+                self.kept[env][-1].cut = True
+            self._begin_episode(env)
 
     def clear(self) -> None:
         """Forget every row. Names go on: an index never means a second transition."""
-        for rows in self.rows:
-            rows.clear()
-        self.expects_reset = [False] * self.num_envs
+        for env in range(self.num_envs):
+            self.kept[env].clear()
+            self.expects_reset[env] = False
+            self._begin_episode(env)
+
+    def indices(self) -> list[int]:
+        """The names of the rows that can be drawn: these, and no other."""
+        return [row.index for rows in self.kept for row in rows]
+
+    def is_settled(self) -> bool:
+        """Whether `indices` are the stored rows for certain; PlainReservoir's may be too many."""
+        return True
+
+    def after(self, index: int) -> list[Kept]:
+        """The stored rows of one environment, from this one to the newest."""
+        rows = list(self.kept[index % self.num_envs])
+        start = next(place for place, row in enumerate(rows) if row.index == index)
+        return rows[start:]
+
+    def window(self, index: int) -> list[Kept]:
+        """The rows that this one's reward is summed over: `n_step` of them, or to an end."""
+        found: list[Kept] = []
+        for row in self.after(index)[: self.n_step]:
+            found.append(row)
+            if row.ends:
+                break
+        return found
+
+    def row(self, index: int) -> dict[str, Tree]:
+        """What a batch shows of this transition."""
+        window = self.window(index)
+        first, last = window[0].columns, window[-1].columns
+        return first | {
+            "reward": discounted_sum([row.columns["reward"] for row in window], self.gamma),
+            "next_obs": last["next_obs"],
+            "terminated": last["terminated"],
+            "truncated": last["truncated"],
+            "discount": discount(len(window), self.gamma, bool(last["terminated"])),
+            "index": np.int64(index),
+        }
 
     def stored(self) -> dict[int, dict[str, Tree]]:
-        """Index to row, for each row that can be drawn: these, and no other."""
-        found = {}
-        for env, rows in enumerate(self.rows):
-            oldest = self.added[env] - len(rows)
-            for age, row in enumerate(rows):
-                index = (oldest + age) * self.num_envs + env
-                discount = np.float32(0.0 if row["terminated"] else self.gamma)
-                found[index] = row | {"discount": discount, "index": np.int64(index)}
-        return found
+        """Index to row, for each row that can be drawn, under today's `n_step` and `gamma`."""
+        return {index: self.row(index) for index in self.indices()}
+
+
+def discounted_sum(rewards: Sequence[Any], gamma: float) -> Any:
+    """In double, from the first to the last, and rounded once; one reward alone is untouched."""
+    if len(rewards) == 1:
+        return rewards[0]
+    total, power = 0.0, 1.0
+    for reward in rewards:
+        total += power * float(reward)
+        power *= gamma
+    return np.float32(total)
+
+
+def discount(length: int, gamma: float, terminated: bool) -> np.float32:
+    """What the value of the successor counts: nothing where there is none."""
+    power = 1.0
+    for _ in range(length):
+        power *= gamma
+    return np.float32(0.0 if terminated else power)
 
 
 def _ended(row: Mapping[str, Any]) -> bool:

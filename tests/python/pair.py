@@ -1,4 +1,4 @@
-"""A buffer and its model, driven by the same operations; whatever they show must agree."""
+"""A buffer and its model, driven by the same operations; what comes out is replay.py's to judge."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generators import Stream, random_value, stack
-from model import Leaf, PlainBuffer, Tree, leaves, map_tree, same_bits
-
-import sharpwave as sw
+from generators import random_value, stack
+from judges import judge_of
+from model import Tree, leaves, map_tree, same_bits
+from setups import Setup, random_gamma
+from streams import Stream
 
 FINAL_KEYS = ("final_obs", "final_observation", "terminal_observation")
 HELD_BATCHES = 8
@@ -19,39 +20,25 @@ HELD_BATCHES = 8
 class Pair:
     """Everything random comes from `rng`, so a seed is a reproduction."""
 
-    def __init__(
-        self,
-        rng: np.random.Generator,
-        fields: dict[str, Tree],
-        *,
-        capacity: int,
-        num_envs: int,
-        autoreset: str | None,
-        spaces: Any = None,
-    ) -> None:
-        extra = {name: fields[name] for name in fields if name not in ("obs", "action")}
-        self.buffer = sw.ReplayBuffer(
-            capacity,
-            observation_space=as_space(fields["obs"], spaces),
-            action_space=as_space(fields["action"], spaces),
-            num_envs=num_envs,
-            autoreset=autoreset,
-            extra_fields={name: as_space(tree, None) for name, tree in extra.items()},
-            seed=int(rng.integers(2**63)),
-        )
-        self.model = PlainBuffer(capacity, fields, num_envs, autoreset)
+    def __init__(self, rng: np.random.Generator, setup: Setup) -> None:
+        self.setup = setup
         self.rng = rng
-        self.streams = [Stream(rng, fields) for _ in range(num_envs)]
-        self.held: deque[tuple[Any, Tree]] = deque()
+        self.buffer = setup.buffer(seed=int(rng.integers(2**63)))
+        self.model = setup.model()
+        self.judge = judge_of(setup.sampler, self.model)
+        self.streams = [
+            Stream(rng, setup.fields, setup.frame_stack, finite_rewards=setup.sums)
+            for _ in range(setup.num_envs)
+        ]
+        self.held: deque[tuple[Tree, Tree]] = deque()
+        self.drawn: deque[np.ndarray] = deque(maxlen=3)  # indices of the latest batches
 
     def add(self) -> None:
         env_ids = self._some_envs()
         step = stack([self.streams[env].row() for env in env_ids])
-        ended = step["terminated"] | step["truncated"]
-        final_obs = None
-        if self.model.autoreset == "same_step" and ended.any():
-            final_obs = [self._observation() if end else None for end in ended]
+        final_obs = self._autoreset(step, env_ids)
         self.model.add(step, env_ids, final_obs)
+        self.judge.changed()
         info = self._info(final_obs)
         if self.model.num_envs == 1 and info is None and self.rng.random() < 0.5:
             step = map_tree(lambda leaf: leaf[:1].reshape(leaf.shape[1:]), step)
@@ -64,6 +51,7 @@ class Pair:
         else:
             steps = self._steps(length, env_ids)
         self.model.extend(steps, env_ids)
+        self.judge.changed()
         if self.model.num_envs == 1 and self.rng.random() < 0.5:
             steps = map_tree(lambda leaf: leaf[:, 0], steps)
         self.buffer.extend(**steps, **self._ids(env_ids))
@@ -75,7 +63,15 @@ class Pair:
 
     def clear(self) -> None:
         self.model.clear()
+        self.judge.changed()
         self.buffer.clear()
+
+    def set_n_step(self) -> None:
+        if self.setup.sums:
+            self.model.n_step = self.buffer.n_step = int(self.rng.integers(1, 8))
+
+    def set_gamma(self) -> None:
+        self.model.gamma = self.buffer.gamma = random_gamma(self.rng)
 
     def bad_add(self) -> None:
         """A call that must be refused; that it left nothing behind shows in what follows."""
@@ -95,33 +91,18 @@ class Pair:
         with pytest.raises((ValueError, KeyError, IndexError)):
             self.buffer.add(**(step | spoiled[self.rng.integers(len(spoiled))]))
 
-    def sample(self, batch_size: int) -> None:
-        if not len(self.model):
-            with pytest.raises(ValueError, match="empty"):
-                self.buffer.sample(batch_size)
-            return
-        batch = self.buffer.sample(batch_size)
-        got = {name: batch[name] for name in batch.keys()}  # noqa: SIM118
-        stored = self.model.stored()
-        wrong = [index for index in batch.index.tolist() if index not in stored]
-        assert not wrong, f"drew rows {wrong}, stored are {sorted(stored)}"
-        assert_same(got, stack([stored[index] for index in batch.index.tolist()]))
-        self.held.append((got, map_tree(np.copy, got)))
-        if len(self.held) > HELD_BATCHES:
-            assert_same(*self.held.popleft())
-
-    def sample_all(self) -> None:
-        """So many draws that a row which can be drawn is: missed with probability < 1e-12."""
-        if len(self.model):
-            indices = self.buffer.sample(32 * len(self.model)).index
-            assert set(indices.tolist()) == set(self.model.stored())
-
     def check(self) -> None:
         assert len(self.buffer) == len(self.model)
 
     def check_held(self) -> None:
         for got, copy in self.held:
             assert_same(got, copy)
+
+    def keep(self, got: Tree) -> None:
+        """A batch is held for a while, and must not change under whoever holds it."""
+        self.held.append((got, map_tree(np.copy, got)))
+        if len(self.held) > HELD_BATCHES:
+            assert_same(*self.held.popleft())
 
     def _some_envs(self) -> list[int]:
         count = self.model.num_envs
@@ -137,6 +118,21 @@ class Pair:
     def _steps(self, length: int, env_ids: list[int]) -> Tree:
         rows = [[self.streams[env].row() for env in env_ids] for _ in range(length)]
         return stack([stack(row) for row in rows])
+
+    def _autoreset(self, step: Tree, env_ids: list[int]) -> list[Tree] | None:
+        """In SAME_STEP mode `step` returns the next episodes' first observations: put them there.
+
+        Returns the final observations, which are in the info then; None when nothing ended.
+        """
+        ended = step["terminated"] | step["truncated"]
+        if self.model.autoreset != "same_step" or not ended.any():
+            return None
+        final_obs: list[Tree] = [None] * len(env_ids)
+        for place in np.flatnonzero(ended):
+            final_obs[place] = map_tree(lambda leaf, at=place: leaf[at].copy(), step["next_obs"])
+            first = self.streams[env_ids[place]].restart()
+            map_tree(lambda leaf, value, at=place: _put(leaf, at, value), step["next_obs"], first)
+        return final_obs
 
     def _observation(self) -> Tree:
         return map_tree(lambda leaf: random_value(self.rng, leaf), self.model.fields["obs"])
@@ -154,32 +150,14 @@ class Pair:
         return {key: stack([o if o is not None else self._observation() for o in final_obs])}
 
 
+def _put(leaf: np.ndarray, place: int, value: np.ndarray) -> None:
+    leaf[place] = value
+
+
 def _has_tuple(tree: Tree) -> bool:
     if isinstance(tree, dict):
         return any(_has_tuple(part) for part in tree.values())
     return isinstance(tree, tuple)
-
-
-def as_space(tree: Tree, spaces: Any) -> Any:
-    """The tree as Gymnasium spaces, or as `sw.Field`s where `spaces` is None."""
-    if isinstance(tree, dict):
-        parts = {key: as_space(part, spaces) for key, part in tree.items()}
-        return parts if spaces is None else spaces.Dict(parts)
-    if isinstance(tree, tuple):
-        items = tuple(as_space(part, spaces) for part in tree)
-        return items if spaces is None else spaces.Tuple(items)
-    return sw.Field(tree.shape, tree.dtype) if spaces is None else _gymnasium(tree, spaces)
-
-
-def _gymnasium(leaf: Leaf, spaces: Any) -> Any:
-    if leaf.values:
-        return spaces.Discrete(leaf.values)
-    if leaf.dtype == "bool":
-        return spaces.Box(0, 1, leaf.shape, bool)
-    dtype = np.dtype(leaf.dtype)
-    if dtype.kind == "f":
-        return spaces.Box(-np.inf, np.inf, leaf.shape, dtype.type)
-    return spaces.Box(np.iinfo(dtype).min, np.iinfo(dtype).max, leaf.shape, dtype.type)
 
 
 def assert_same(got: Tree, expected: Tree) -> None:

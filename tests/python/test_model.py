@@ -1,4 +1,4 @@
-"""Every operation against the model, on random spaces, in random order.
+"""Every operation against the model, on random buffers, in random order.
 
 SHARPWAVE_TEST_OPERATIONS sets how many operations the plain test does; SHARPWAVE_TEST_SEED where
 it starts. A failure names the seed of its own short run.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from generators import DISCRETE, DTYPES, FRAME, SHAPES, random_tree
+import replay
+from generators import DISCRETE, DTYPES, FRAME, SHAPES, with_a_stack
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from model import Leaf
 from pair import Pair
+from setups import AUTORESET, Setup, random_sampler, random_setup
 
 try:
     from gymnasium import spaces as gymnasium_spaces
@@ -23,7 +25,6 @@ except ModuleNotFoundError:
 
 OPERATIONS = int(os.environ.get("SHARPWAVE_TEST_OPERATIONS", "20000"))
 SEED = int(os.environ.get("SHARPWAVE_TEST_SEED", "0"))
-AUTORESET = (None, "disabled", "next_step", "same_step")
 RUN = 250  # operations on one buffer of the plain test
 
 leaf_trees = st.builds(Leaf, st.sampled_from(SHAPES), st.sampled_from(DTYPES)) | st.sampled_from(
@@ -47,21 +48,28 @@ class AgainstTheModel(RuleBasedStateMachine):
         obs=trees,
         action=trees,
         extra=st.none() | leaf_trees,
-        num_envs=st.integers(1, 4),
+        num_envs=st.integers(1, 8),
         capacity=st.integers(1, 40),
+        n_step=st.none() | st.integers(1, 7),
+        frame_stack=st.none() | st.integers(1, 4),
         autoreset=st.sampled_from(AUTORESET),
+        reservoir=st.sampled_from([False, False, False, True]),
         spaces=st.sampled_from([None, gymnasium_spaces]),
     )
-    def start(self, seed, obs, action, extra, num_envs, capacity, autoreset, spaces):
+    def start(self, seed, obs, action, extra, capacity, n_step, frame_stack, **options):
+        rng = np.random.default_rng(seed)
+        obs = with_a_stack(rng, obs, frame_stack) if frame_stack else obs
         fields = {"obs": obs, "action": action} | ({} if extra is None else {"extra": extra})
-        self.pair = Pair(
-            np.random.default_rng(seed),
+        setup = Setup(
             fields,
-            capacity=max(capacity, num_envs),
-            num_envs=num_envs,
-            autoreset=autoreset,
-            spaces=spaces,
+            max(capacity, options["num_envs"]),
+            n_step=n_step or 1,
+            sums=n_step is not None,
+            frame_stack=frame_stack,
+            sampler=random_sampler(rng, options["reservoir"]),
+            **options,
         )
+        self.pair = Pair(rng, setup)
 
     @rule()
     def add(self):
@@ -88,13 +96,41 @@ class AgainstTheModel(RuleBasedStateMachine):
     def bad_add(self):
         self.pair.bad_add()
 
+    @rule()
+    def set_n_step(self):
+        self.pair.set_n_step()
+
+    @rule()
+    def set_gamma(self):
+        self.pair.set_gamma()
+
     @rule(batch_size=st.integers(1, 80))
     def sample(self, batch_size):
-        self.pair.sample(batch_size)
+        replay.sample(self.pair, batch_size)
 
     @rule()
     def sample_all(self):
-        self.pair.sample_all()
+        replay.sample_all(self.pair)
+
+    @rule(batch_size=st.integers(1, 20))
+    def sample_sequences(self, batch_size):
+        replay.sample_sequences(self.pair, batch_size)
+
+    @rule()
+    def update_priorities(self):
+        replay.update_priorities(self.pair)
+
+    @rule()
+    def bad_update(self):
+        replay.bad_update(self.pair)
+
+    @rule()
+    def set_beta(self):
+        replay.set_beta(self.pair)
+
+    @rule()
+    def replace_by_copy(self):
+        replay.replace_by_copy(self.pair)
 
     @invariant()
     def lengths_agree(self):
@@ -122,37 +158,34 @@ def test_random_operations_agree_with_the_model() -> None:
 
 
 def _random_run(rng: np.random.Generator, operations: int) -> None:
-    num_envs = int(rng.integers(1, 5))
-    extras = ["extra", "more"][: rng.integers(3)]
-    fields = {name: random_tree(rng) for name in ("obs", "action")}
-    pair = Pair(
-        rng,
-        fields | {name: random_tree(rng, depth=0) for name in extras},
-        capacity=int(rng.integers(num_envs, 41)),
-        num_envs=num_envs,
-        autoreset=AUTORESET[rng.integers(4)],
-        spaces=gymnasium_spaces if rng.random() < 0.5 else None,
-    )
-    rows = pair.buffer.capacity // num_envs
-    for _ in range(operations):
-        _one_operation(rng, pair, rows)
-        pair.check()
-    pair.check_held()
+    setup = random_setup(rng, gymnasium_spaces)
+    pair = Pair(rng, setup)
+    names = rng.choice(len(CHANCES), operations, p=np.array([*CHANCES.values()]) / 100)
+    try:
+        for name in names:
+            _operation(pair, [*CHANCES][name])
+            pair.check()
+        pair.check_held()
+    except Exception as error:
+        error.add_note(f"{setup}")
+        raise
 
 
-def _one_operation(rng: np.random.Generator, pair: Pair, rows: int) -> None:
-    chance = rng.random()
-    if chance < 0.55:
-        pair.add()
-    elif chance < 0.85:
-        pair.sample(int(rng.integers(1, 2 * rows + 2)))
-    elif chance < 0.90:
-        pair.bad_add()
-    elif chance < 0.94:
-        pair.extend(int(rng.integers(0, 2 * rows + 4)))
-    elif chance < 0.97:
-        pair.end_episode()
-    elif chance < 0.99:
-        pair.sample_all()
+# Of a hundred operations, how many are what.
+CHANCES = {
+    "add": 50, "sample": 19, "sample_sequences": 5, "update_priorities": 8, "extend": 4,
+    "end_episode": 3, "bad_add": 2, "bad_update": 1, "sample_all": 2, "set_n_step": 1.5,
+    "set_gamma": 1.5, "set_beta": 1, "replace_by_copy": 1.5, "clear": 0.5,
+}  # fmt: skip
+
+
+def _operation(pair: Pair, name: str) -> None:
+    rows = pair.model.rows_each
+    if name in ("sample", "sample_sequences"):
+        getattr(replay, name)(pair, int(pair.rng.integers(1, 2 * rows + 2)))
+    elif name == "extend":
+        pair.extend(int(pair.rng.integers(0, 2 * rows + 4)))
+    elif hasattr(pair, name):
+        getattr(pair, name)()
     else:
-        pair.clear()
+        getattr(replay, name)(pair)
