@@ -223,15 +223,23 @@ Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, s
 }
 
 // Places that the sampler draws and at which a sequence may begin. One that may not is drawn again,
-// which leaves the others their share.
+// which leaves the others their share. Where no recent row may begin one, all rows are drawn from.
 void ReplayBuffer::begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins) {
+  constexpr std::size_t kRecentTries = 10'000;
   constexpr std::size_t kTries = 1'000'000;
+  const bool is_recent = std::holds_alternative<Recency>(sampler_);
+  Uniform all(rng_, transitions_.rings());
   with_draw([&](auto draw) {
     draw(begins);
     for (std::uint64_t& begin : begins) {
       for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
         if (tries == kTries) refuse_sequences();
-        draw({&begin, 1});
+        if (is_recent && tries >= kRecentTries) {
+          names_.resize(1);
+          all.draw({{&begin, 1}, names_}, [](std::uint64_t) {});
+        } else {
+          draw({&begin, 1});
+        }
       }
     }
   });

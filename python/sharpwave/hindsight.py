@@ -27,7 +27,7 @@ class Hindsight:
     strategy : {"future", "final", "episode"}
         Which rows goals are taken from: those from the row itself to the end of its episode, the
         episode's last one, or any of it; as far as they are stored.
-    k : float
+    k : int
         Relabelled rows for each one that is left as it was.
     reward : callable
         ``reward(achieved_goal, desired_goal, info)``, for arrays of goals of shape ``(N, *goal)``,
@@ -58,14 +58,14 @@ class Hindsight:
     """
 
     strategy: str = "future"
-    k: float = 4
+    k: int = 4
     reward: Reward | None = None
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy: expected one of {STRATEGIES}, got {self.strategy!r}")
-        if not self.k >= 0:
-            raise ValueError(f"k: expected a number of at least 0, got {self.k!r}")
+        if not isinstance(self.k, int) or self.k < 0:
+            raise ValueError(f"k: expected an integer of at least 0, got {self.k!r}")
         if not callable(self.reward):
             raise ValueError(
                 "reward: expected reward(achieved_goal, desired_goal, info) of the environment, "

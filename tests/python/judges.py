@@ -12,11 +12,9 @@ from model_priorities import PlainPriorities, counts_of_strata, sequence_error
 import sharpwave as sw
 
 
-def judge_of(sampler: Any, model: PlainBuffer) -> AnyDraws | EachOnce | ByPriority | ByRank:
+def judge_of(sampler: Any, model: PlainBuffer) -> AnyDraws | EachOnce | ByPriority:
     if isinstance(sampler, sw.Prioritized):
         return ByPriority(sampler, model)
-    if isinstance(sampler, sw.RankPrioritized):
-        return ByRank(sampler, model)
     return EachOnce(model) if isinstance(sampler, sw.WithoutReplacement) else AnyDraws(sampler)
 
 
@@ -115,30 +113,3 @@ class ByPriority:
     def certain(self, stored: set[int], draws: int) -> set[int]:
         part = sum(self.priorities.p[row] for row in stored) / draws
         return {row for row in stored if self.priorities.p[row] > 2.01 * part}
-
-
-class ByRank:
-    """RankPrioritized: any stored row may be in any batch, rarer ones with the larger weight."""
-
-    weights = True
-
-    def __init__(self, sampler: Any, model: PlainBuffer) -> None:
-        self.model = model
-
-    def changed(self) -> None:
-        pass
-
-    forget_draws = changed
-
-    def update(self, index: np.ndarray, td_error: np.ndarray) -> None:
-        pass
-
-    def drawable(self, rows: set[int]) -> set[int]:
-        return rows
-
-    def judge(self, index: list[int], weight: Any, among: set[int] | None = None) -> None:
-        assert (weight > 0).all()
-        assert (weight <= 1).all()
-
-    def certain(self, stored: set[int], draws: int) -> set[int]:
-        return set()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,23 +122,6 @@ def bad_update(pair: Pair) -> None:
 def set_beta(pair: Pair) -> None:
     if isinstance(pair.buffer.sampler, sw.Prioritized):
         pair.judge.beta = pair.buffer.sampler.beta = float(pair.rng.choice([0.0, 0.3, 1.0]))
-
-
-def replace_by_copy(pair: Pair) -> None:
-    """Go on with a copy, by pickle or through a folder, that draws what the original does."""
-    if pair.rng.random() < 0.5:
-        copy = pickle.loads(pickle.dumps(pair.buffer))
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            pair.buffer.save(Path(folder) / "buffer")
-            copy = sw.ReplayBuffer.load(Path(folder) / "buffer")
-    assert (len(copy), copy.n_step, copy.gamma) == (len(pair.model), *_horizon(pair.buffer))
-    if pair.judge.drawable(set(pair.model.indices())):
-        for batch_size in (1, 7, 32):
-            left, right = pair.buffer.sample(batch_size), copy.sample(batch_size)
-            assert_same(columns_of(right), columns_of(left))
-    pair.judge.forget_draws()
-    pair.buffer = copy
 
 
 def columns_of(batch: Any) -> dict[str, Tree]:

@@ -12,7 +12,7 @@ from model_reservoir import PlainReservoir
 
 import sharpwave as sw
 
-SHARES = (0.2, 0.4, 0.1, 0.15, 0.15)  # of the samplers, in random_sampler's order
+SHARES = (0.3, 0.4, 0.15, 0.15)
 AUTORESET = (None, "disabled", "next_step", "same_step")
 
 
@@ -92,12 +92,10 @@ def random_gamma(rng: np.random.Generator) -> float:
 
 
 def random_sampler(rng: np.random.Generator, reservoir: bool = False) -> Any:
-    kind = rng.choice(["uniform", "prioritized", "rank", "epochs", "recency"], p=SHARES)
+    kind = rng.choice(["uniform", "prioritized", "epochs", "recency"], p=SHARES)
     if kind == "prioritized":
         return random_prioritized(rng, reservoir)
-    if kind == "rank":
-        return sw.RankPrioritized(alpha=float(rng.choice([0.0, 0.7, 1.0])), beta=0.5)
-    if kind == "recency":
+    if kind == "recency" and not reservoir:  # refused: a reservoir does not keep recent rows
         return sw.Recency(eta=0.996, min_rows=int(rng.integers(1, 9)), updates=20)
     return sw.WithoutReplacement() if kind == "epochs" else sw.Uniform()
 

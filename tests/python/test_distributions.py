@@ -83,27 +83,6 @@ def test_weights_undo_what_priorities_do_to_a_mean() -> None:
     assert mean == pytest.approx(values.mean(), abs=0.02)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
-def test_rank_based_draws_follow_the_rank(alpha) -> None:
-    buffer = filled(sw.RankPrioritized(alpha=alpha))
-    # Only the order counts: errors of very different sizes, with both signs.
-    rng = np.random.default_rng(3)
-    rank = rng.permutation(ROWS)
-    td_error = (10.0 ** -(rank / 5.0) * rng.choice([-1, 1], ROWS)).astype("float32")
-    buffer.update_priorities(np.arange(ROWS), td_error)
-    drawn = one_by_one(buffer, 40_000)
-    assert_frequencies(counts_of(drawn), (1.0 + rank) ** -alpha)
-
-
-def test_rank_based_weights_are_those_of_the_ranks() -> None:
-    buffer = filled(sw.RankPrioritized(alpha=0.7, beta=0.5))
-    buffer.update_priorities(np.arange(ROWS), np.arange(ROWS, 0, -1))
-    batch = buffer.sample(64)
-    probability = (1.0 + batch.index) ** -0.7
-    expected = (probability.min() / probability) ** 0.5
-    np.testing.assert_allclose(batch.weight, expected, rtol=1e-5)
-
-
 def test_each_row_comes_once_an_epoch_in_an_order_of_chance() -> None:
     buffer = numbered_buffer(6, sampler=sw.WithoutReplacement(), seed=4)
     fill(buffer, range(6))
