@@ -64,7 +64,7 @@ class Hindsight:
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy: expected one of {STRATEGIES}, got {self.strategy!r}")
-        if not isinstance(self.k, int) or self.k < 0:
+        if self.k < 0 or self.k != int(self.k):
             raise ValueError(f"k: expected an integer of at least 0, got {self.k!r}")
         if not callable(self.reward):
             raise ValueError(
