@@ -31,7 +31,7 @@ struct BatchOptions {
 
 // Offsets in a block. Every column starts on a cache line.
 struct BatchLayout {
-  BatchLayout(const Schema& schema, const BatchOptions& options);
+  BatchLayout(const Schema& schema, const BatchOptions& wanted);
 
   BatchOptions options;
   std::size_t rows;

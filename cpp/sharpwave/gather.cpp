@@ -32,8 +32,7 @@ Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_ste
       from_(from),
       n_step_(n_step),
       obs_fields_(schema.obs().size()),
-      reward_(schema.reward()),
-      obs_bytes_(0) {
+      reward_(schema.reward()) {
   const Table& table = from.table();
   std::size_t longest = table.records().bytes;
   for (std::size_t f = 0; f < table.columns().size(); ++f) {
@@ -45,7 +44,8 @@ Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_ste
     const Path path{f, offset, gather, frames};
     longest = std::max(longest, column.bytes);
     if (is_hot(column) && f < obs_fields_) obs_bytes_ = offset + column.bytes;
-    (frames != nullptr ? stacks_ : is_hot(column) ? hot_ : cold_).push_back(path);
+    auto& plain = is_hot(column) ? hot_ : cold_;
+    (frames != nullptr ? stacks_ : plain).push_back(path);
   }
   zeros_.resize(longest);
 }

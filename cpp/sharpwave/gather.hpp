@@ -137,7 +137,7 @@ class Gather {
   const NStep& n_step_;
   std::size_t obs_fields_;
   std::size_t reward_;
-  std::size_t obs_bytes_;  // of a record, up to the end of its last obs field
+  std::size_t obs_bytes_ = 0;  // of a record, up to the end of its last obs field
   std::vector<Path> hot_;
   std::vector<Path> stacks_;
   std::vector<Path> cold_;

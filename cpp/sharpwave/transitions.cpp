@@ -163,7 +163,7 @@ void Transitions::begin_episode_if_new(std::size_t environment, const Meta* newe
 
 void Transitions::store(const Steps& steps, std::size_t row, std::size_t environment,
                         std::size_t slot) {
-  Ring& ring = rings_[environment];
+  const Ring& ring = rings_[environment];
   Meta* const before = newest(environment);
   const bool is_linked = continues(steps, row, before);
   store_stacks(steps, row, before, is_linked);
@@ -184,7 +184,7 @@ std::optional<std::uint64_t> Transitions::add(const Steps& steps, std::size_t ro
                                               std::size_t environment) {
   if (options_.skip_resets) {
     const bool is_reset = reset_follows_[environment] != 0;
-    reset_follows_[environment] = !is_reset && ended(steps, row);
+    reset_follows_[environment] = static_cast<std::uint8_t>(!is_reset && ended(steps, row));
     if (is_reset) return std::nullopt;
   }
   Ring& ring = rings_[environment];
@@ -301,6 +301,7 @@ Transitions::StoredEpisode Transitions::episode_at(std::uint64_t place) const {
 }
 
 std::uint64_t Transitions::place_at(std::size_t environment, std::int64_t time) const {
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): a stored time has a slot
   return environment * options_.capacity + *rings_[environment].find(time);
 }
 

@@ -4,8 +4,7 @@
 //
 // Threads: none; the owner locks. Ownership: owns all storage; refers to the owner's schema.
 // Invariants: (1) a stored row is, bit for bit, what was added; (2) the newest row of a ring has
-// its
-//             successor in a side row; (3) add() after reserve() cannot fail.
+//             its successor in a side row; (3) add() after reserve() cannot fail.
 // Cost: the bytes of a row, compared once and copied once.
 
 #include <cstddef>
@@ -92,6 +91,7 @@ class Transitions {
     std::int64_t time;          // of the row asked for
   };
   [[nodiscard]] StoredEpisode episode_at(std::uint64_t place) const;
+  // REQUIRES: a row of this time is stored.
   [[nodiscard]] std::uint64_t place_at(std::size_t environment, std::int64_t time) const;
 
  private:

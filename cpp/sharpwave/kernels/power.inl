@@ -28,6 +28,7 @@ Real log2_of(const Real& x) {
   const Real s = (m - 1.0) / (m + 1.0);
   const Real z = s * s;
   const Real low = 2.8853900797773635 + z * 0.9617988550373957;
+  // NOLINTNEXTLINE(modernize-use-std-numbers): near Euler's constant by chance
   const Real high = 0.5767136844606853 + z * 0.4317523904403794;
   return exponent + s * (low + z * z * high);
 }
@@ -45,6 +46,7 @@ Real exp2_of(const Real& exponent) {
   const Real shifted = y + kShift;
   const Real f = y - (shifted - kShift);
   const Real f2 = f * f;
+  // NOLINTNEXTLINE(modernize-use-std-numbers): minimax, so not quite the logarithm of 2
   const Real low = 0x1.62e4302fcc236p-1 + f * 0x1.ebfbe07d98056p-3;
   const Real middle = 0x1.c6af6ccfc83d3p-5 + f * 0x1.3b29e3ce3f853p-7;
   const Real high = 0x1.5f089611d0104p-10 + f * 0x1.446c822bdaff3p-13;
@@ -155,7 +157,7 @@ inline void weights(const float* priority, float smallest, float beta, std::size
   if (beta == 1) {
     map_floats(priority, count, out, LinearWeight<Lanes, LaneBits>{smallest});
   } else {
-    const double least = log2_of<double, std::uint64_t>(smallest);
+    const auto least = log2_of<double, std::uint64_t>(smallest);
     map_floats(priority, count, out, Weight<Lanes, LaneBits>{least, beta});
   }
 }

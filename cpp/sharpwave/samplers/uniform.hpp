@@ -47,7 +47,7 @@ class Uniform {
 
   // Generator, ring and `seen` are copies that nothing else can point to: they stay in registers.
   template <typename Seen, typename Name>
-  void draw_as(Drawn out, Seen seen, Name name) {
+  void draw_as(Drawn out, Seen seen, const Name& name) {
     Rng rng = *rng_;
     const std::size_t stored = stored_;
     for (std::size_t i = 0; i < out.rows.size(); ++i) {
