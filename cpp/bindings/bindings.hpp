@@ -7,6 +7,7 @@ namespace sharpwave::bindings {
 
 void bind_replay_buffer(pybind11::module_& m);
 void bind_td(pybind11::module_& m);
+void bind_columns(pybind11::module_& m);
 void bind_tensors(pybind11::module_& m);
 void bind_build_info(pybind11::module_& m);
 

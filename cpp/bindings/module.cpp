@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   sharpwave::bindings::register_errors();
   sharpwave::bindings::bind_replay_buffer(m);
   sharpwave::bindings::bind_td(m);
+  sharpwave::bindings::bind_columns(m);
   sharpwave::bindings::bind_tensors(m);
   sharpwave::bindings::bind_build_info(m);
 }

@@ -42,6 +42,7 @@ Casting::Casting(py::object cast_function) : cast(std::move(cast_function)) {
   np_integer = numpy.attr("integer");
   np_floating = numpy.attr("floating");
   np_double = py::dtype::of<double>();
+  np_bool = py::dtype::of<bool>();
 }
 
 std::size_t Lead::rows() const {
@@ -96,15 +97,16 @@ const std::byte* ValueReader::read_number(PyObject* value, const ColumnType& typ
   return nullptr;
 }
 
-// float64 for a float32 field: what environments in plain NumPy give for rewards.
-const std::byte* ValueReader::read_doubles(PyObject* array) {
+// For a float32 field: float64, which environments in plain NumPy give for rewards, and flags.
+template <typename Given>
+const std::byte* ValueReader::read_as_floats(PyObject* array) {
   const std::size_t count = lead_.rows();
   const std::size_t bytes = (count * sizeof(float) + 7) / 8 * 8;
   if (used_ + bytes > stack_.size()) return nullptr;
   std::byte* const at = stack_.data() + used_;
-  const auto* const from = reinterpret_cast<const double*>(as_array(array)->data);
+  const auto* const from = reinterpret_cast<const Given*>(as_array(array)->data);
   for (std::size_t i = 0; i < count; ++i) {
-    if (!fits_float(from[i])) return nullptr;
+    if (!fits_float(static_cast<double>(from[i]))) return nullptr;
     const auto value = static_cast<float>(from[i]);
     std::memcpy(at + i * sizeof(float), &value, sizeof(value));
   }
@@ -117,7 +119,10 @@ const std::byte* ValueReader::read_array(PyObject* array, const ColumnType& type
   if (!is_contiguous(array) || !has_shape(array, type)) return nullptr;
   if (got->descr == type.dtype.ptr()) return reinterpret_cast<const std::byte*>(got->data);
   const bool is_reward_like = type.kind == ColumnKind::kFloat32 && type.shape.empty();
-  return is_reward_like && got->descr == casting_.np_double.ptr() ? read_doubles(array) : nullptr;
+  if (is_reward_like && got->descr == casting_.np_double.ptr())
+    return read_as_floats<double>(array);
+  return is_reward_like && got->descr == casting_.np_bool.ptr() ? read_as_floats<bool>(array)
+                                                                : nullptr;
 }
 
 const std::byte* ValueReader::read_slowly(PyObject* value, const ColumnType& type) {

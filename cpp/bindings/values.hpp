@@ -39,7 +39,8 @@ struct Casting {
   py::object np_false;
   py::object np_integer;
   py::object np_floating;
-  py::object np_double;  // the dtype
+  py::object np_double;  // the dtypes
+  py::object np_bool;
 };
 
 // Reads the values of one call. What it returns is good until it is destroyed.
@@ -56,7 +57,8 @@ class ValueReader {
  private:
   const std::byte* read_array(PyObject* array, const ColumnType& type);
   const std::byte* read_number(PyObject* value, const ColumnType& type);
-  const std::byte* read_doubles(PyObject* array);
+  template <typename Given>
+  const std::byte* read_as_floats(PyObject* array);
   const std::byte* read_slowly(PyObject* value, const ColumnType& type);
   const std::byte* encode(const std::byte* given, const ColumnType& type);
   std::byte* room_for(std::size_t bytes);

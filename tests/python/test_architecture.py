@@ -22,7 +22,7 @@ ROOMS = """
 error rng crc32c schema encode kernels/cpu memory table ring episode successor frame_stack
 transitions n_step sequence samplers/sampler samplers/uniform samplers/without_replacement
 samplers/recency samplers/sum_tree samplers/prioritized samplers/rank_prioritized
-samplers/any_sampler batch gather hindsight file archive integrity replay_buffer checkpoint td
+samplers/any_sampler batch gather columns hindsight file archive integrity replay_buffer checkpoint td
 """.split()
 # Files that are a part of another file's room.
 ANNEXES = {
@@ -37,7 +37,7 @@ ANNEXES = {
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
 _core _nest _fork field _casting errors build_info spaces autoreset samplers hindsight storage
-batch td checkpoint imports limiter replay_buffer mix sharpwave compat agents training doctor cli __main__
+batch columns td checkpoint imports limiter replay_buffer mix sharpwave compat agents training doctor cli __main__
 """.split()
 
 

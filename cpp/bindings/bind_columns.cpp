@@ -1,0 +1,123 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings.hpp"
+#include "errors.hpp"
+#include "sharpwave/batch.hpp"
+#include "sharpwave/columns.hpp"
+#include "sharpwave/error.hpp"
+#include "sharpwave/rng.hpp"
+#include "tree.hpp"
+#include "values.hpp"
+
+namespace sharpwave::bindings {
+namespace {
+
+struct BoundColumns {
+  BoundColumns(Leaves leaves, std::size_t rows, const py::object& cast)
+      : core(std::move(leaves.fields), rows), types(std::move(leaves.types)), casting(cast) {}
+
+  Columns core;
+  std::vector<ColumnType> types;
+  Casting casting;
+  std::shared_ptr<BlockPool> pool = std::make_shared<BlockPool>();
+};
+
+std::unique_ptr<BoundColumns> make(const py::dict& fields, std::size_t rows,
+                                   const py::object& cast) {
+  Leaves leaves;
+  for (const auto& [name, field] : fields) Tree(field, name.cast<std::string>(), leaves);
+  return std::make_unique<BoundColumns>(std::move(leaves), rows, cast);
+}
+
+BoundColumns& columns_of(const py::handle& self) { return self.cast<BoundColumns&>(); }
+
+py::array get(const py::object& self, const std::string& name) {
+  const BoundColumns& columns = columns_of(self);
+  for (std::size_t f = 0; f < columns.types.size(); ++f) {
+    if (columns.types[f].name != name) continue;
+    const ArrayType& type = columns.types[f].stored;
+    const Column& column = columns.core.column(f);
+    std::vector<py::ssize_t> strides{static_cast<py::ssize_t>(column.stride)};
+    for (const py::ssize_t step : py::detail::c_strides(type.shape, type.dtype.itemsize())) {
+      strides.push_back(step);
+    }
+    return {type.dtype, type.shape_behind({static_cast<py::ssize_t>(columns.core.rows())}), strides,
+            column.data, self};
+  }
+  throw UnknownName("'" + name + "' is not a column of this table");
+}
+
+void check_range(const BoundColumns& columns, std::int64_t first, std::int64_t end) {
+  const auto rows = static_cast<std::int64_t>(columns.core.rows());
+  if (first >= 0 && end <= rows) return;
+  throw InvalidValue("rows: expected rows from 0 to " + std::to_string(rows - 1) + ", got " +
+                     std::to_string(first < 0 ? first : end - 1));
+}
+
+py::dict take(const py::object& self, const py::object& rows) {
+  const BoundColumns& columns = columns_of(self);
+  const auto chosen = py::array_t<std::int64_t, py::array::c_style>::ensure(rows);
+  if (!chosen || chosen.ndim() != 1) {
+    PyErr_Clear();
+    throw InvalidValue("rows: expected a one-dimensional array of integers, got " +
+                       py::repr(rows).cast<std::string>());
+  }
+  const std::span<const std::int64_t> all(chosen.data(), static_cast<std::size_t>(chosen.size()));
+  for (const std::int64_t row : all) check_range(columns, row, row + 1);
+  const Columns::Layout layout = columns.core.layout(all.size());
+  const BlockPool::Block block = columns.pool->lend(layout.bytes);
+  columns.core.take(all, layout, block.get());
+  const py::capsule owner = keep_alive(block);
+  py::dict taken;
+  for (std::size_t f = 0; f < columns.types.size(); ++f) {
+    const ArrayType& type = columns.types[f].sampled;
+    taken[py::str(columns.types[f].name)] = array_over(
+        type.dtype, type.shape_behind({chosen.size()}), block.get() + layout.offsets[f], owner);
+  }
+  return taken;
+}
+
+void put(const py::object& self, std::int64_t first, std::int64_t count, const py::args& values) {
+  BoundColumns& columns = columns_of(self);
+  check_range(columns, first, first + count);
+  if (values.size() != columns.types.size()) {
+    throw InvalidValue("put: expected " + std::to_string(columns.types.size()) +
+                       " values, one a column, got " + std::to_string(values.size()));
+  }
+  ValueReader reader({{count, 0}, 1, count == 1}, columns.casting);
+  std::vector<const std::byte*> read(values.size());
+  for (std::size_t f = 0; f < read.size(); ++f) {
+    read[f] = reader.read(PyTuple_GET_ITEM(values.ptr(), f), columns.types[f]);
+  }
+  for (std::size_t f = 0; f < read.size(); ++f) {
+    columns.core.put(f, static_cast<std::size_t>(first), static_cast<std::size_t>(count), read[f]);
+  }
+}
+
+py::array_t<std::int64_t> integers(std::uint64_t below, py::ssize_t count, std::uint64_t seed) {
+  if (below == 0) throw InvalidValue("integers: expected a bound of at least 1, got 0");
+  py::array_t<std::int64_t> drawn(count);
+  Rng rng(seed);
+  std::int64_t* const out = drawn.mutable_data();
+  for (py::ssize_t i = 0; i < count; ++i) out[i] = static_cast<std::int64_t>(rng.below(below));
+  return drawn;
+}
+
+}  // namespace
+
+void bind_columns(py::module_& m) {
+  py::class_<BoundColumns>(m, "Columns")
+      .def(py::init(&make), py::kw_only(), py::arg("fields"), py::arg("rows"), py::arg("cast"))
+      .def("__getitem__", &get, py::arg("name"))
+      .def("__len__", [](const BoundColumns& columns) { return columns.core.rows(); })
+      .def("take", &take, py::arg("rows"))
+      .def("put", &put)
+      .def_property_readonly("nbytes",
+                             [](const BoundColumns& columns) { return columns.core.size_bytes(); });
+  m.def("integers", &integers, py::arg("below"), py::arg("count"), py::arg("seed"),
+        "``count`` integers from 0 to ``below - 1``, the first ones of the seed's stream.");
+}
+
+}  // namespace sharpwave::bindings

@@ -1,0 +1,109 @@
+"""Columns: what is put at a place is what is taken from there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sharpwave import Field
+from sharpwave.columns import Columns, integers
+
+FIELDS = {
+    "obs": Field((3,), "float32"),
+    "screen": Field((20, 20), "uint8"),
+    "half": Field((2,), "float32", store_as="float16"),
+    "action": Field((), "int64"),
+    "done": Field(),
+}
+
+
+def filled(rows: int = 100) -> tuple[Columns, dict[str, np.ndarray]]:
+    rng = np.random.default_rng(0)
+    columns = Columns(FIELDS, rows)
+    values = {
+        "obs": rng.normal(size=(rows, 3)).astype("float32"),
+        "screen": rng.integers(0, 256, (rows, 20, 20), "uint8"),
+        "half": rng.normal(size=(rows, 2)).astype("float16").astype("float32"),
+        "action": rng.integers(-(2**60), 2**60, rows),
+        "done": rng.normal(size=rows).astype("float32"),
+    }
+    for first, count in ((0, 1), (1, 6), (7, rows - 7)):
+        columns.put(first, count, *(value[first : first + count] for value in values.values()))
+    return columns, values
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 500])
+def test_rows_are_taken_as_they_were_put_in_any_order_and_more_than_once(count) -> None:
+    columns, values = filled()
+    rows = np.random.default_rng(count).integers(0, 100, count)
+    taken = columns.take(rows)
+    assert list(taken) == list(FIELDS)
+    for name, value in values.items():
+        assert taken[name].dtype == value.dtype
+        assert (taken[name] == value[rows]).all(), name
+
+
+def test_views_are_live_and_writable() -> None:
+    columns, values = filled()
+    view = columns["obs"]
+    assert view.shape == (100, 3)
+    assert (view == values["obs"]).all()
+    view[5] = [1.0, 2.0, 3.0]
+    assert (columns.take(np.array([5]))["obs"] == [[1.0, 2.0, 3.0]]).all()
+    columns.put(5, 1, [4.0, 5.0, 6.0], np.zeros((20, 20), "uint8"), [0.0, 0.0], 1, 0.0)
+    assert (view[5] == [4.0, 5.0, 6.0]).all()
+    assert (columns["half"].dtype, columns["screen"].shape) == (np.float16, (100, 20, 20))
+
+
+def test_what_was_taken_is_nobody_elses() -> None:
+    columns, _ = filled()
+    taken = columns.take(np.arange(10))
+    kept = taken["obs"].copy()
+    view = taken["obs"][2:]
+    del taken
+    for _ in range(20):
+        columns.take(np.arange(10, 20))
+    assert (view == kept[2:]).all()
+
+
+def test_a_view_outlives_its_table() -> None:
+    columns, values = filled()
+    view = columns["screen"]
+    del columns
+    assert (view == values["screen"]).all()
+
+
+@pytest.mark.parametrize("rows", [[-1], [100], [0, 2**40]])
+def test_a_row_that_is_not_there_is_an_error(rows) -> None:
+    columns, _ = filled()
+    with pytest.raises(ValueError, match="expected rows from 0 to 99"):
+        columns.take(rows)
+
+
+def test_a_refused_put_changes_nothing() -> None:
+    columns, values = filled()
+    with pytest.raises(ValueError, match="action: expected"):
+        columns.put(0, 1, np.ones(3, "f4"), np.ones((20, 20), "u1"), [1.0, 1.0], 0.5, 0.0)
+    with pytest.raises(ValueError, match="expected rows from 0 to 99, got 100"):
+        columns.put(99, 2, *(value[:2] for value in values.values()))
+    with pytest.raises(ValueError, match="expected 5 values"):
+        columns.put(0, 1, 1.0)
+    for name, value in values.items():
+        assert (columns[name] == value).all()
+
+
+def test_an_unknown_column_is_named() -> None:
+    columns, _ = filled()
+    with pytest.raises(KeyError, match="'reward' is not a column"):
+        columns["reward"]
+
+
+def test_integers_follow_the_seed_of_numpy() -> None:
+    np.random.seed(3)
+    first, second = integers(1000, 50), integers(1000, 50)
+    np.random.seed(3)
+    assert (integers(1000, 50) == first).all()
+    assert (first != second).any()
+    assert set(integers(3, 200).tolist()) == {0, 1, 2}
+    with pytest.raises(ValueError, match="at least 1"):
+        integers(0, 3)
