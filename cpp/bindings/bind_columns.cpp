@@ -113,7 +113,7 @@ void bind_columns(py::module_& m) {
       .def("__getitem__", &get, py::arg("name"))
       .def("__len__", [](const BoundColumns& columns) { return columns.core.rows(); })
       .def("take", &take, py::arg("rows"))
-      .def("put", &put)
+      .def("put", &put, py::arg("first"), py::arg("count"))
       .def_property_readonly("nbytes",
                              [](const BoundColumns& columns) { return columns.core.size_bytes(); });
   m.def("integers", &integers, py::arg("below"), py::arg("count"), py::arg("seed"),

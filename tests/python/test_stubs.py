@@ -122,7 +122,7 @@ def test_the_stub_declares_the_parameters(owner, name) -> None:
     node = declared(body).get(name)
     function = getattr(getattr(_core, owner), name) if owner else getattr(_core, name)
     compiled = compiled_parameters(function)
-    if compiled is None or "*args" in compiled:
+    if compiled is None:
         pytest.skip("the module does not say")
     assert isinstance(node, Function)
     assert declared_parameters(node) == compiled
