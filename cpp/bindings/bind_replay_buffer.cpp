@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "archive.hpp"
 #include "bindings.hpp"
 #include "buffer.hpp"
 #include "docstrings.hpp"
@@ -229,6 +230,7 @@ void bind_replay_buffer(py::module_& m) {
   bind_forking(buffer);
   bind_properties(buffer);
   bind_windows(buffer);
+  bind_archive(m, buffer);
   attach_fast_methods(buffer);
 }
 

@@ -19,6 +19,11 @@ void translate(const std::exception_ptr& error) {
     py::set_error(PyExc_KeyError, e.what());
   } catch (const OutOfMemory& e) {
     py::set_error(PyExc_MemoryError, e.what());
+  } catch (const FileFailed& e) {
+    py::set_error(PyExc_OSError, e.what());
+  } catch (const Damaged& e) {
+    const auto type = py::module_::import("sharpwave.errors").attr("CheckpointError");
+    py::set_error(type, e.what());
   }
 }
 

@@ -1,6 +1,9 @@
 #include "sharpwave/episode.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "sharpwave/error.hpp"
 
 namespace sharpwave {
 
@@ -20,6 +23,19 @@ void Episodes::forget_before(std::int64_t oldest) {
 
 void Episodes::clear() {
   begins_.clear();
+  first_ = 0;
+}
+
+void Episodes::restore(std::vector<std::int64_t> begins, std::int64_t oldest, std::int64_t count) {
+  const auto not_ascending = [](std::int64_t a, std::int64_t b) { return a >= b; };
+  const bool is_ascending =
+      std::adjacent_find(begins.begin(), begins.end(), not_ascending) == begins.end();
+  const bool is_whole = begins.empty() ? oldest == count
+                                       : begins.front() >= 0 && begins.back() < count &&
+                                             (oldest == count || begins.front() <= oldest);
+  if (!is_ascending || !is_whole)
+    throw Damaged("episodes: expected ascending times of stored rows");
+  begins_ = std::move(begins);
   first_ = 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace sharpwave {
@@ -32,6 +33,12 @@ class Episodes {
   // REQUIRES: it has begun and is not forgotten.
   [[nodiscard]] Episode at(std::int64_t time, std::int64_t count) const;
   [[nodiscard]] std::size_t size() const { return begins_.size() - first_; }
+
+  [[nodiscard]] std::span<const std::int64_t> begins() const {
+    return std::span(begins_).subspan(first_);
+  }
+  // THROWS Damaged unless these are the begins of the rows from `oldest` to `count` - 1.
+  void restore(std::vector<std::int64_t> begins, std::int64_t oldest, std::int64_t count);
 
  private:
   std::vector<std::int64_t> begins_;

@@ -26,4 +26,14 @@ struct OutOfMemory : Error {
   using Error::Error;
 };
 
+// A file that cannot be written.
+struct FileFailed : Error {
+  using Error::Error;
+};
+
+// A saved buffer whose bytes are not those that were written, or that no buffer of ours wrote.
+struct Damaged : Error {
+  using Error::Error;
+};
+
 }  // namespace sharpwave

@@ -94,6 +94,10 @@ void Frames::store(const std::byte* stack, std::span<const Reference> known, Ref
   }
 }
 
+void Frames::use(const Reference* stack) {
+  for (std::size_t i = 0; i < depth_; ++i) ++uses_[stack[i]];
+}
+
 void Frames::release(const Reference* stack) {
   for (std::size_t i = 0; i < depth_; ++i) {
     if (--uses_[stack[i]] == 0) free_.push_back(stack[i]);

@@ -38,6 +38,11 @@ class Frames {
   void release(const Reference* stack);
   void release_all();
 
+  // For a checkpoint's frames, which are kept one by one and then used by stacks of them.
+  // REQUIRES: room for one frame; what keep() returned.
+  Reference keep(const std::byte* frame);
+  void use(const Reference* stack);
+
   [[nodiscard]] bool equals(const Reference* stack, const std::byte* expected) const;
   [[nodiscard]] const std::byte* at(Reference frame) const {
     if (frame < first_count_) return first_.data() + frame * stride_;
@@ -48,6 +53,8 @@ class Frames {
 
   [[nodiscard]] std::size_t depth() const { return depth_; }
   [[nodiscard]] std::size_t frame_bytes() const { return frame_bytes_; }
+  // All that there is room for: references are below.
+  [[nodiscard]] std::size_t known() const { return uses_.size(); }
   [[nodiscard]] std::size_t in_use() const { return uses_.size() - free_.size(); }
   [[nodiscard]] std::size_t size_bytes() const;
 
@@ -56,7 +63,6 @@ class Frames {
   [[nodiscard]] const Reference* find(const std::byte* frame, std::size_t i,
                                       std::span<const Reference> known,
                                       std::span<const Reference> before) const;
-  Reference keep(const std::byte* frame);
   void list_free(std::size_t end, std::size_t count);
 
   // Immutable after construction.

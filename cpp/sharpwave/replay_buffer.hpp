@@ -100,6 +100,12 @@ class ReplayBuffer {
   // without priorities. REQUIRES: as many rows, at most as many steps.
   void update_priorities(Values<std::int64_t> index, Values<float> td_error);
 
+  // The whole state, in segments of an archive (docs/format.md), and back into a buffer that was
+  // made with the same schema and options and has not been used. THROWS FileFailed; Damaged, after
+  // which this buffer is of no use. Nobody adds or samples meanwhile.
+  void save(ArchiveWriter& to);
+  void restore(ArchiveReader& from);
+
   [[nodiscard]] const Schema& schema() const { return schema_; }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] const std::shared_ptr<BlockPool>& pool() const { return pool_; }

@@ -1,6 +1,9 @@
 #include "sharpwave/ring.hpp"
 
+#include <string>
 #include <utility>
+
+#include "sharpwave/error.hpp"
 
 namespace sharpwave {
 
@@ -58,6 +61,44 @@ void Ring::clear() {
   first_ = 0;
   begun_ = count_;
   slots_.clear();
+}
+
+Ring::State Ring::state() const {
+  const auto stored = static_cast<std::ptrdiff_t>(is_reservoir() ? size_ : 0);
+  return {
+      size_, size_ == 0 ? 0 : newest_, count_, begun_, {times_.begin(), times_.begin() + stored}};
+}
+
+void Ring::restore(const State& state) {
+  const auto size = static_cast<std::int64_t>(state.size);
+  const bool is_in_range = state.size <= capacity_ && state.begun >= 0 &&
+                           state.count - state.begun >= size &&
+                           (size == 0 ? state.newest == 0 : state.newest < state.size);
+  const bool is_full = state.size == capacity_;
+  const bool is_in_order = is_reservoir() || is_full || size == 0 || state.newest + 1 == state.size;
+  if (!is_in_range || !is_in_order || state.times.size() != (is_reservoir() ? state.size : 0)) {
+    throw Damaged("rings: expected the counts of a ring of " + std::to_string(capacity_) +
+                  " rows, got " + std::to_string(size) + " rows, the newest in slot " +
+                  std::to_string(state.newest) + ", of " + std::to_string(state.count) + " added");
+  }
+  size_ = state.size;
+  newest_ = state.newest;
+  count_ = state.count;
+  begun_ = state.begun;
+  head_ = size == 0 ? 0 : (newest_ + 1) % capacity_;
+  first_ = is_full && !is_reservoir() ? head_ : 0;
+  restore_times(state.times);
+}
+
+void Ring::restore_times(std::span<const std::int64_t> times) {
+  slots_.clear();
+  for (std::size_t slot = 0; slot < times.size(); ++slot) {
+    const bool is_new = slots_.emplace(times[slot], slot).second;
+    if (!is_new || times[slot] < begun_ || times[slot] >= count_) {
+      throw Damaged("times: " + std::to_string(times[slot]) + " is no time of a row of its own");
+    }
+    times_[slot] = times[slot];
+  }
 }
 
 Ring Ring::newest(std::size_t rows) const {

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -68,11 +69,24 @@ class Ring {
   // Forgets every row; times go on, so that an index never names two transitions.
   void clear();
 
+  // What a checkpoint keeps; the rest follows from it.
+  struct State {
+    std::uint64_t size;
+    std::uint64_t newest;  // 0 where nothing is stored
+    std::int64_t count;
+    std::int64_t begun;
+    std::vector<std::int64_t> times;  // of a reservoir, one a row
+  };
+  [[nodiscard]] State state() const;
+  // THROWS Damaged for what no ring of this capacity and insertion can be.
+  void restore(const State& state);
+
   // A view of the newest rows: this ring as if it stored no others. REQUIRES: rows <= size(); not a
   // reservoir, in which rows have no order.
   [[nodiscard]] Ring newest(std::size_t rows) const;
 
  private:
+  void restore_times(std::span<const std::int64_t> times);
   void keep(std::size_t slot, std::int64_t time, bool replaces);
 
   std::size_t capacity_;

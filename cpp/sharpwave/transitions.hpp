@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "sharpwave/archive.hpp"
 #include "sharpwave/episode.hpp"
 #include "sharpwave/frame_stack.hpp"
 #include "sharpwave/ring.hpp"
@@ -70,6 +71,12 @@ class Transitions {
   // A process that was forked lets pass what its siblings keep, and the other way round.
   void reseed(std::uint64_t seed) { rng_ = Rng(seed); }
 
+  // All that is stored, in segments of an archive (docs/format.md), and back into an instance that
+  // was made with the same schema and options and is empty. THROWS FileFailed; Damaged, after which
+  // this instance is of no use.
+  void save(ArchiveWriter& to) const;
+  void restore(ArchiveReader& from);
+
   [[nodiscard]] const Table& table() const { return table_; }
   [[nodiscard]] const SideRows& side() const { return side_; }
   [[nodiscard]] std::span<const Stacked> stacked() const { return stacked_; }
@@ -108,6 +115,19 @@ class Transitions {
   [[nodiscard]] std::size_t side_rows_needed(const Steps& steps) const;
   [[nodiscard]] std::size_t frames_needed(const Steps& steps, const Stacked& stacked) const;
   [[nodiscard]] const Stacked* stacked(std::size_t field) const;
+
+  // Of save() and restore(), in transitions_archive.cpp.
+  template <typename Visit>
+  void each_row(Visit visit) const;
+  void save_metas(ArchiveWriter& to) const;
+  void save_field(ArchiveWriter& to, std::size_t field) const;
+  void save_stacks(ArchiveWriter& to, const Stacked& stacked) const;
+  void restore_rings(ArchiveReader& from);
+  void restore_episodes(ArchiveReader& from);
+  void restore_metas(ArchiveReader& from);
+  void restore_field(ArchiveReader& from, std::size_t field);
+  std::vector<Frames::Reference> restore_frames(ArchiveReader& from, Stacked& stacked);
+  void restore_stacks(ArchiveReader& from, Stacked& stacked);
 
   // Immutable after construction.
   const Schema& schema_;

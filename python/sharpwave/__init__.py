@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sharpwave import td
 from sharpwave.batch import Batch
 from sharpwave.build_info import __version__, build_config
+from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.replay_buffer import ReplayBuffer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch",
+    "CheckpointError",
     "Field",
     "Hindsight",
     "Prioritized",
@@ -40,7 +42,7 @@ __all__ = [
 _LAZY = ("agents", "training")
 
 for _public in (
-    *(Batch, Field, Hindsight, ReplayBuffer, build_config),
+    *(Batch, CheckpointError, Field, Hindsight, ReplayBuffer, build_config),
     *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__

@@ -19,15 +19,16 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 
 # A core file includes only files of its own room and of the rooms before it in this list.
 ROOMS = """
-error rng crc32c schema encode kernels/cpu memory table ring episode successor frame_stack
+error rng crc32c archive schema encode kernels/cpu memory table ring episode successor frame_stack
 transitions n_step sequence samplers/sampler samplers/uniform samplers/without_replacement
 samplers/recency samplers/sum_tree samplers/prioritized samplers/rank_prioritized
-samplers/any_sampler batch gather columns hindsight file archive integrity replay_buffer checkpoint td
+samplers/any_sampler batch gather columns hindsight replay_buffer checkpoint td
 """.split()
 # Files that are a part of another file's room.
 ANNEXES = {
     "memory_posix": "memory",
     "memory_windows": "memory",
+    "transitions_archive": "transitions",
     "kernels/kernels": "kernels/cpu",
     "kernels/convert": "kernels/cpu",
     "kernels/power": "kernels/cpu",

@@ -149,4 +149,25 @@ void Prioritized::restore(std::span<const float> priorities, float largest) {
   largest_ = largest;
 }
 
+void Prioritized::save(ArchiveWriter& to) {
+  std::vector<float> priorities(size());
+  read(priorities);
+  to.put<float>("priorities", priorities);
+  to.put<float>("largest_priority", std::array{largest_});
+}
+
+void Prioritized::restore(ArchiveReader& from, std::span<const Ring> rings) {
+  const auto priorities = from.get<float>("priorities", size());
+  for (std::size_t place = 0; place < size(); ++place) {
+    const bool is_stored = place % ring_capacity_ < rings[place / ring_capacity_].size();
+    if (!is_stored && priorities[place] != 0) throw Damaged("priorities: one of no row");
+  }
+  const auto largest = from.get<float>("largest_priority", 1);
+  try {
+    restore(priorities, largest.front());
+  } catch (const InvalidValue& error) {
+    throw Damaged(std::string("priorities: ") + error.what());
+  }
+}
+
 }  // namespace sharpwave

@@ -17,6 +17,8 @@
 #include <span>
 #include <vector>
 
+#include "sharpwave/archive.hpp"
+#include "sharpwave/ring.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/samplers/sum_tree.hpp"
 
@@ -77,7 +79,9 @@ class Prioritized {
   // maximum. REQUIRES: no row was added since the places were drawn.
   void weigh(std::span<const std::uint64_t> places, float beta, std::span<float> weight) const;
 
-  // For checkpoints. The priorities of all places (0: no row) and the largest one given say all.
+  // The priorities of all places (0: no row) and the largest one given say all.
+  void save(ArchiveWriter& to);
+  void restore(ArchiveReader& from, std::span<const Ring> rings);
   [[nodiscard]] std::size_t size() const { return tree_.size(); }
   [[nodiscard]] float largest() const { return largest_; }
   void read(std::span<float> priorities);

@@ -1,6 +1,8 @@
 #include "sharpwave/samplers/recency.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <string>
 
@@ -64,6 +66,20 @@ Uniform Recency::next(Rng& rng, std::span<const Ring> rings) {
   for (const Ring& ring : rings) newest_.push_back(ring.newest(part_of(ring.size(), part)));
   state_.update = state_.update + 1 == state_.updates ? 0 : state_.update + 1;
   return {rng, newest_};
+}
+
+void Recency::save(ArchiveWriter& to) const {
+  to.put<std::uint64_t>("recency", std::array{std::bit_cast<std::uint64_t>(state_.eta),
+                                              state_.min_rows, state_.updates, state_.update});
+}
+
+void Recency::restore(ArchiveReader& from, std::span<const Ring> /*rings*/) {
+  const auto all = from.get<std::uint64_t>("recency", 4);
+  try {
+    state_ = checked({std::bit_cast<double>(all[0]), all[1], all[2], all[3]});
+  } catch (const InvalidValue& error) {
+    throw Damaged(std::string("recency: ") + error.what());
+  }
 }
 
 }  // namespace sharpwave

@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "sharpwave/archive.hpp"
 #include "sharpwave/ring.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/samplers/uniform.hpp"
@@ -39,6 +40,9 @@ class Recency {
   void set_eta(double eta);
   // A new phase of this many updates begins. THROWS InvalidValue.
   void set_updates(std::uint64_t updates);
+
+  void save(ArchiveWriter& to) const;
+  void restore(ArchiveReader& from, std::span<const Ring> rings);
 
   // What the next batch is drawn with; the phase goes on by one update. Valid until the next call.
   // REQUIRES: as Uniform does.

@@ -106,4 +106,19 @@ void WithoutReplacement::restore(const State& state, std::span<const Ring> rings
   pending_ = state.pending;
 }
 
+void WithoutReplacement::save(ArchiveWriter& to) const {
+  to.put<std::uint32_t>("order", state().order);
+  to.put<std::uint64_t>("pending", std::array<std::uint64_t, 1>{pending_});
+}
+
+void WithoutReplacement::restore(ArchiveReader& from, std::span<const Ring> rings) {
+  const auto order = from.get<std::uint32_t>("order", stored_in(rings));
+  const auto pending = from.get<std::uint64_t>("pending", 1);
+  try {
+    restore({order, static_cast<std::size_t>(pending.front())}, rings);
+  } catch (const InvalidValue& error) {
+    throw Damaged(std::string("order: ") + error.what());
+  }
+}
+
 }  // namespace sharpwave

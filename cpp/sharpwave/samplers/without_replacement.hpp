@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "sharpwave/archive.hpp"
 #include "sharpwave/ring.hpp"
 #include "sharpwave/rng.hpp"
 
@@ -56,6 +57,8 @@ class WithoutReplacement {
   // Goes on where another sampler was. THROWS InvalidValue, and changes nothing, unless the state
   // names each row that these rings store once. REQUIRES: rings of places slots in all.
   void restore(const State& state, std::span<const Ring> rings);
+  void save(ArchiveWriter& to) const;
+  void restore(ArchiveReader& from, std::span<const Ring> rings);
 
  private:
   // In constant time and right whatever a place that is not stored has left behind (Briggs &
