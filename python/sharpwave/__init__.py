@@ -15,6 +15,7 @@ from sharpwave.build_info import __version__, build_config
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
+from sharpwave.mix import Mix
 from sharpwave.replay_buffer import ReplayBuffer
 from sharpwave.samplers import Prioritized, Recency, Reservoir, Uniform, WithoutReplacement
 
@@ -26,6 +27,7 @@ __all__ = [
     "CheckpointError",
     "Field",
     "Hindsight",
+    "Mix",
     "Prioritized",
     "Recency",
     "ReplayBuffer",
@@ -42,7 +44,7 @@ __all__ = [
 _LAZY = ("agents", "training")
 
 for _public in (
-    *(Batch, CheckpointError, Field, Hindsight, ReplayBuffer, build_config),
+    *(Batch, CheckpointError, Field, Hindsight, Mix, ReplayBuffer, build_config),
     *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__

@@ -38,7 +38,7 @@ _TAKEN = {
 }  # fmt: skip
 
 # What __init__ sets, and a saved buffer's settings say.
-_OWN = {"frame_stack", "insertion", "hindsight", "sampler", "autoreset", "seed", "_fields"}
+_OWN = {"frame_stack", "insertion", "hindsight", "sampler", "autoreset", "seed", "fields"}
 
 _LARGEST = 2**63 - 1
 _LARGEST_STACK = 64
@@ -142,7 +142,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         obs = fields_of(observation_space, "observation_space")
         action = fields_of(action_space, "action_space")
         extras = _checked_extras(extra_fields or {})
-        self._fields = (obs, action, extras)
+        self.fields: tuple[FieldTree, FieldTree, dict[str, Field]] = (obs, action, extras)
         super().__init__(
             capacity=_checked_count("capacity", capacity),
             obs=obs,
@@ -282,7 +282,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         return buffer
 
     def _settings(self) -> dict[str, Any]:
-        obs, action, extras = self._fields
+        obs, action, extras = self.fields
         return {
             "capacity": self.capacity,
             "obs": checkpoint.described_fields(obs),

@@ -73,7 +73,7 @@ def feed(buffer: sw.ReplayBuffer, steps: int, seed: int) -> None:
     """Add steps of a stream in which observations sometimes go on and sometimes do not."""
     rng = np.random.default_rng(seed)
     lead = (buffer.num_envs,)
-    tree, _, extras = buffer._fields
+    tree, _, extras = buffer.fields
     obs = random_obs(rng, tree, lead)
     for _ in range(steps):
         next_obs = random_obs(rng, tree, lead)
