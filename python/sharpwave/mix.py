@@ -54,11 +54,7 @@ class Mix:
         if not shares:
             raise ValueError("shares: expected at least one buffer")
         for buffer, share in shares.items():
-            if not isinstance(buffer, ReplayBuffer) or not 0 < share < math.inf:
-                raise ValueError(
-                    f"shares: expected positive numbers by sharpwave.ReplayBuffer, got {share!r} "
-                    f"for {buffer!r}"
-                )
+            _check_share(buffer, share)
         self.buffers = tuple(shares)
         _check_alike(self.buffers)
         total = math.fsum(shares.values())
@@ -172,6 +168,14 @@ def _concatenated(nests: list[Any]) -> Any:
     if isinstance(first, tuple):
         return tuple(_concatenated(list(nest)) for nest in zip(*nests, strict=True))
     return np.concatenate(nests)
+
+
+def _check_share(buffer: object, share: float) -> None:
+    if not isinstance(buffer, ReplayBuffer) or not 0 < share < math.inf:
+        raise ValueError(
+            f"shares: expected positive numbers by sharpwave.ReplayBuffer, got {share!r} for "
+            f"{buffer!r}"
+        )
 
 
 def _check_alike(buffers: tuple[ReplayBuffer, ...]) -> None:
