@@ -12,13 +12,16 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sharpwave import _core
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
-from sharpwave.samplers import Prioritized, Recency, Sampler, Uniform, WithoutReplacement
+from sharpwave.samplers import Prioritized, Recency, Reservoir, Sampler, Uniform, WithoutReplacement
 from sharpwave.spaces import FieldTree
+
+if TYPE_CHECKING:
+    from sharpwave.replay_buffer import ReplayBuffer
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -170,3 +173,37 @@ def sampler_from(described: Mapping[str, Any]) -> Sampler:
     options = dict(described)
     sampler: Sampler = _SAMPLERS[options.pop("kind")](**options)
     return sampler
+
+
+def settings_of(buffer: ReplayBuffer) -> dict[str, Any]:
+    """Describe the arguments that a buffer was made with in JSON's own terms."""
+    obs, action, extras = buffer.fields
+    return {
+        "capacity": buffer.capacity,
+        "obs": described_fields(obs),
+        "action": described_fields(action),
+        "extra_fields": described_fields({**extras}),
+        "num_envs": buffer.num_envs,
+        "sampler": described_sampler(buffer.sampler),
+        "frame_stack": buffer.frame_stack,
+        "autoreset": buffer.autoreset,
+        "reservoir": buffer.insertion is not None,
+        "hindsight": buffer.hindsight is not None,
+        "seed": buffer.seed,
+    }
+
+
+def arguments_from(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo settings_of(), but for hindsight, whose function is not saved."""
+    return {
+        "capacity": settings["capacity"],
+        "observation_space": fields_from(settings["obs"]),
+        "action_space": fields_from(settings["action"]),
+        "extra_fields": fields_from(settings["extra_fields"]),
+        "num_envs": settings["num_envs"],
+        "sampler": sampler_from(settings["sampler"]),
+        "frame_stack": settings["frame_stack"],
+        "autoreset": settings["autoreset"],
+        "insertion": Reservoir() if settings["reservoir"] else None,
+        "seed": settings["seed"],
+    }

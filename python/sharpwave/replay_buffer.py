@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-import operator
 import os
-import secrets
 from collections.abc import Mapping
-from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sharpwave import _core, checkpoint
+from sharpwave import _core, checkpoint, imports
 from sharpwave._casting import cast
+from sharpwave._checks import (
+    check_kind,
+    checked_count,
+    checked_extras,
+    checked_gamma,
+    checked_sampler,
+    checked_seed,
+    frames,
+    single,
+)
 from sharpwave._fork import watch
 from sharpwave.autoreset import MODES, mode_of, true_next_obs
 from sharpwave.batch import Batch
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
-from sharpwave.samplers import (
-    Prioritized,
-    Recency,
-    Reservoir,
-    Sampler,
-    Uniform,
-    WithoutReplacement,
-)
-from sharpwave.spaces import FieldTree, fields_of, leaves_of
+from sharpwave.samplers import Recency, Reservoir, Sampler
+from sharpwave.spaces import FieldTree, fields_of
 
 _Self = TypeVar("_Self", bound="ReplayBuffer")
 
-# Names that a batch or a call already has.
-_TAKEN = {
-    "obs", "action", "reward", "next_obs", "terminated", "truncated", "discount", "index",
-    "weight", "mask", "info", "env_ids", "self", *(name for name in dir(Batch)),
-}  # fmt: skip
-
 # What __init__ sets, and a saved buffer's settings say.
 _OWN = {"frame_stack", "insertion", "hindsight", "sampler", "autoreset", "seed", "fields"}
-
-_LARGEST = 2**63 - 1
-_LARGEST_STACK = 64
-_SAMPLERS = (Uniform, Prioritized, WithoutReplacement, Recency)
 
 
 class ReplayBuffer(_core.ReplayBuffer):
@@ -127,8 +117,8 @@ class ReplayBuffer(_core.ReplayBuffer):
     ) -> None:
         if autoreset not in (None, *MODES):
             raise ValueError(f"autoreset: expected None or one of {MODES}, got {autoreset!r}")
-        _check_kind("insertion", insertion, Reservoir)
-        _check_kind("hindsight", hindsight, Hindsight)
+        check_kind("insertion", insertion, Reservoir)
+        check_kind("hindsight", hindsight, Hindsight)
         if insertion is not None and isinstance(sampler, Recency):
             raise ValueError(
                 "sampler: Recency wants the newest rows, which a Reservoir does not keep"
@@ -136,22 +126,22 @@ class ReplayBuffer(_core.ReplayBuffer):
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight
-        self.sampler = _checked_sampler(sampler)
+        self.sampler = checked_sampler(sampler)
         self.autoreset = autoreset
-        self.seed = _checked_seed(seed)
+        self.seed = checked_seed(seed)
         obs = fields_of(observation_space, "observation_space")
         action = fields_of(action_space, "action_space")
-        extras = _checked_extras(extra_fields or {})
+        extras = checked_extras(extra_fields or {})
         self.fields: tuple[FieldTree, FieldTree, dict[str, Field]] = (obs, action, extras)
         super().__init__(
-            capacity=_checked_count("capacity", capacity),
+            capacity=checked_count("capacity", capacity),
             obs=obs,
             action=action,
             extra_fields=extras,
-            frames=_frames(obs, frame_stack),
-            num_envs=_checked_count("num_envs", num_envs),
-            n_step=_checked_count("n_step", n_step),
-            gamma=_checked_gamma(gamma),
+            frames=frames(obs, frame_stack),
+            num_envs=checked_count("num_envs", num_envs),
+            n_step=checked_count("n_step", n_step),
+            gamma=checked_gamma(gamma),
             sampler=self.sampler,
             is_reservoir=insertion is not None,
             skip_resets=autoreset == "next_step",
@@ -193,10 +183,137 @@ class ReplayBuffer(_core.ReplayBuffer):
             options["autoreset"] = mode_of(env)
         return cls(
             capacity,
-            observation_space=_single(env, "observation_space"),
-            action_space=_single(env, "action_space"),
+            observation_space=single(env, "observation_space"),
+            action_space=single(env, "action_space"),
             **options,
         )
+
+    @classmethod
+    def from_arrays(
+        cls: type[_Self],
+        obs: Any,
+        action: Any,
+        reward: Any,
+        terminated: Any,
+        truncated: Any,
+        next_obs: Any = None,
+        *,
+        capacity: int | None = None,
+        observation_space: Any = None,
+        action_space: Any = None,
+        extra: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> _Self:
+        """Make a buffer of one stream of transitions in arrays, as most data sets have them.
+
+        Parameters
+        ----------
+        obs, action, reward, terminated, truncated : arrays of T rows
+            ``obs`` and ``action`` may be nested in dicts and tuples. Without ``next_obs``, ``obs``
+            may have T + 1 rows, the last one being the last row's successor.
+        next_obs : arrays of T rows, optional
+            True successors. Without them the successor is the next row's obs. Where an episode was
+            truncated that one belongs to another episode: the truncated row is left out, and the
+            row before it ends its window, with the obs of the row left out as its successor. A
+            terminated row has its own obs as next_obs, which no target uses.
+        capacity : int, optional
+            Default: T.
+        observation_space, action_space : optional
+            As for the class. Default: fields of the arrays' shapes and dtypes.
+        extra : mapping of str to array, optional
+            Further columns.
+        **options
+            As for the class.
+
+        Raises
+        ------
+        ValueError
+            Arrays of different lengths, or values that do not fit the spaces.
+
+        Examples
+        --------
+        >>> import numpy as np, sharpwave as sw
+        >>> buffer = sw.ReplayBuffer.from_arrays(
+        ...     obs=np.arange(5.0), action=np.zeros(4), reward=np.ones(4),
+        ...     terminated=[False, False, False, True], truncated=[False, True, False, False],
+        ... )
+        >>> buffer["obs"]
+        array([0., 2., 3.])
+        """
+        fields = {name: imports.fields_like(values, name) for name, values in (extra or {}).items()}
+        buffer = cls(
+            max(len(terminated), 1) if capacity is None else capacity,
+            observation_space=observation_space or imports.fields_like(obs, "obs"),
+            action_space=action_space or imports.fields_like(action, "action"),
+            extra_fields=fields,
+            **options,
+        )
+        imports.extend_with(
+            buffer, obs, action, reward, terminated, truncated, next_obs, dict(extra or {})
+        )
+        return buffer
+
+    @classmethod
+    def from_minari(
+        cls: type[_Self], dataset: Any, *, capacity: int | None = None, **options: Any
+    ) -> _Self:
+        """Make a buffer of a Minari dataset: every step of every episode, in order.
+
+        Parameters
+        ----------
+        dataset : minari.MinariDataset
+        capacity : int, optional
+            Default: the dataset's steps.
+        **options
+            As for the class; spaces are the dataset's.
+
+        Raises
+        ------
+        ValueError
+            A space that has no columns, such as Text.
+        """
+        options.setdefault("observation_space", dataset.observation_space)
+        options.setdefault("action_space", dataset.action_space)
+        buffer = cls(int(dataset.total_steps) if capacity is None else capacity, **options)
+        for episode in dataset.iterate_episodes():
+            imports.extend_with_episode(buffer, episode)
+        return buffer
+
+    def to_minari(self, dataset_id: str, **metadata: Any) -> Any:
+        """Write what is stored as a Minari dataset.
+
+        Parameters
+        ----------
+        dataset_id : str
+            As Minari has them: ``"mine/first-v0"``.
+        **metadata
+            Further arguments of ``minari.create_dataset_from_buffers``. ``observation_space`` and
+            ``action_space`` are by default all that the buffer's fields can hold.
+
+        Returns
+        -------
+        minari.MinariDataset
+
+        Raises
+        ------
+        ValueError
+            An empty buffer.
+
+        Notes
+        -----
+        Rows that hang together make an episode; the oldest one may have lost its beginning. Extra
+        fields are left out.
+        """
+        from minari import create_dataset_from_buffers
+        from minari.data_collector import EpisodeBuffer
+
+        if len(self) == 0:
+            raise ValueError("the buffer is empty: there is nothing to write")
+        obs, action, _ = self.fields
+        metadata.setdefault("observation_space", imports.space_of(obs))
+        metadata.setdefault("action_space", imports.space_of(action))
+        episodes = [EpisodeBuffer(id=k, **rows) for k, rows in enumerate(imports.episodes_of(self))]
+        return create_dataset_from_buffers(dataset_id, episodes, **metadata)
 
     @property
     def n_step(self) -> int:
@@ -205,7 +322,7 @@ class ReplayBuffer(_core.ReplayBuffer):
 
     @n_step.setter
     def n_step(self, n_step: int) -> None:
-        self._n_step = _checked_count("n_step", n_step)
+        self._n_step = checked_count("n_step", n_step)
 
     @property
     def gamma(self) -> float:
@@ -214,7 +331,7 @@ class ReplayBuffer(_core.ReplayBuffer):
 
     @gamma.setter
     def gamma(self, gamma: float) -> None:
-        self._gamma = _checked_gamma(gamma)
+        self._gamma = checked_gamma(gamma)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the buffer to a folder: rows, priorities, cursors, generator, everything.
@@ -245,7 +362,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         >>> bool((again.sample(8).obs == buffer.sample(8).obs).all())
         True
         """
-        checkpoint.write(Path(path), self._settings(), self)
+        checkpoint.write(Path(path), checkpoint.settings_of(self), self)
 
     @classmethod
     def load(
@@ -281,49 +398,16 @@ class ReplayBuffer(_core.ReplayBuffer):
         buffer._restore(segments, str(folder))
         return buffer
 
-    def _settings(self) -> dict[str, Any]:
-        obs, action, extras = self.fields
-        return {
-            "capacity": self.capacity,
-            "obs": checkpoint.described_fields(obs),
-            "action": checkpoint.described_fields(action),
-            "extra_fields": checkpoint.described_fields({**extras}),
-            "num_envs": self.num_envs,
-            "sampler": checkpoint.described_sampler(self.sampler),
-            "frame_stack": self.frame_stack,
-            "autoreset": self.autoreset,
-            "reservoir": self.insertion is not None,
-            "hindsight": self.hindsight is not None,
-            "seed": self.seed,
-        }
-
     @classmethod
     def _made(cls: type[_Self], settings: Mapping[str, Any], hindsight: Hindsight | None) -> _Self:
         """Return an empty buffer of these settings, whatever arguments a subclass takes."""
-        extras = checkpoint.fields_from(settings["extra_fields"])
-        assert isinstance(extras, dict)
         buffer = cls.__new__(cls)
-        ReplayBuffer.__init__(
-            buffer,
-            settings["capacity"],
-            observation_space=checkpoint.fields_from(settings["obs"]),
-            action_space=checkpoint.fields_from(settings["action"]),
-            num_envs=settings["num_envs"],
-            sampler=checkpoint.sampler_from(settings["sampler"]),
-            frame_stack=settings["frame_stack"],
-            autoreset=settings["autoreset"],
-            extra_fields={
-                name: field for name, field in extras.items() if isinstance(field, Field)
-            },
-            insertion=Reservoir() if settings["reservoir"] else None,
-            hindsight=hindsight,
-            seed=settings["seed"],
-        )
+        ReplayBuffer.__init__(buffer, hindsight=hindsight, **checkpoint.arguments_from(settings))
         return buffer
 
     def __reduce__(self) -> tuple[Any, ...]:
         segments, contents = self._dump()
-        made = (type(self), self._settings(), self.hindsight, segments, contents)
+        made = (type(self), checkpoint.settings_of(self), self.hindsight, segments, contents)
         own = {name: value for name, value in vars(self).items() if name not in _OWN}
         return _from_dump, made, own or None
 
@@ -344,81 +428,3 @@ def _from_dump(
     buffer = cls._made(settings, hindsight)
     buffer._restore_dump(segments, contents)
     return buffer
-
-
-def _single(env: Any, name: str) -> Any:
-    return getattr(env, f"single_{name}", None) or getattr(env, name)
-
-
-def _checked_sampler(sampler: Sampler | None) -> Sampler:
-    if sampler is None:
-        return Uniform()
-    if type(sampler) not in _SAMPLERS:
-        names = ", ".join(f"sharpwave.{kind.__name__}()" for kind in _SAMPLERS)
-        raise ValueError(f"sampler: expected one of {names}, got {sampler!r}")
-    return copy(sampler)
-
-
-def _check_kind(name: str, value: object, kind: type) -> None:
-    if value is not None and not isinstance(value, kind):
-        raise ValueError(f"{name}: expected a sharpwave.{kind.__name__} or None, got {value!r}")
-
-
-def _checked_gamma(gamma: float) -> float:
-    if not 0.0 <= gamma <= 1.0:
-        raise ValueError(f"gamma: expected a number from 0 to 1, got {gamma!r}")
-    return float(gamma)
-
-
-def _frames(obs: FieldTree, frame_stack: int | None) -> list[int]:
-    """Return for each leaf of the observation how many frames it stacks, 0 for none."""
-    fields = leaves_of(obs)
-    if frame_stack is None:
-        return [0] * len(fields)
-    depth = _checked_count("frame_stack", frame_stack)
-    if depth > _LARGEST_STACK:
-        raise ValueError(f"frame_stack: expected at most {_LARGEST_STACK} frames, got {depth}")
-    least = 1 if len(fields) == 1 else 2
-    stacks = [
-        len(f.shape) >= least and f.shape[0] == depth and f.store_as != "bits" for f in fields
-    ]
-    if not any(stacks):
-        shapes = ", ".join(str(field.shape) for field in fields)
-        raise ValueError(
-            f"frame_stack: expected observations that are stacks of {depth} frames along axis 0, "
-            f"got {shapes}; stack them before adding (gymnasium.wrappers.FrameStackObservation)"
-        )
-    return [depth if is_stack else 0 for is_stack in stacks]
-
-
-def _checked_count(name: str, value: int) -> int:
-    try:
-        count = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(f"{name}: expected an integer of at least 1, got {value!r}")
-    if count > _LARGEST:
-        raise MemoryError(f"{name}: no machine holds {count} of anything; lower it")
-    return count
-
-
-def _checked_seed(seed: int | None) -> int:
-    if seed is None:
-        return secrets.randbits(64)
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        number = -1
-    if not 0 <= number < 2**64:
-        raise ValueError(f"seed: expected an integer from 0 to 2**64 - 1 or None, got {seed!r}")
-    return number
-
-
-def _checked_extras(extra_fields: Mapping[str, Field]) -> dict[str, Field]:
-    for name, field in extra_fields.items():
-        if not isinstance(field, Field):
-            raise ValueError(f"extra_fields[{name!r}]: expected a sharpwave.Field, got {field!r}")
-        if not name.isidentifier() or name in _TAKEN:
-            raise ValueError(f"extra_fields: {name!r} cannot be a field's name; choose another")
-    return dict(extra_fields)

@@ -38,7 +38,7 @@ ANNEXES = {
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
 _core _nest _fork field _casting errors build_info spaces autoreset samplers hindsight storage
-batch columns td checkpoint imports limiter replay_buffer mix sharpwave compat agents training doctor cli __main__
+batch columns td checkpoint imports limiter _checks replay_buffer mix sharpwave compat agents training doctor cli __main__
 """.split()
 
 
