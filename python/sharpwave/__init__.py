@@ -17,6 +17,7 @@ from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.replay_buffer import ReplayBuffer
 from sharpwave.samplers import Prioritized, Recency, Reservoir, Uniform, WithoutReplacement
+from sharpwave.stats import Stats
 
 if TYPE_CHECKING:
     from sharpwave import agents, training
@@ -30,6 +31,7 @@ __all__ = [
     "Recency",
     "ReplayBuffer",
     "Reservoir",
+    "Stats",
     "Uniform",
     "WithoutReplacement",
     "__version__",
@@ -42,7 +44,7 @@ __all__ = [
 _LAZY = ("agents", "training")
 
 for _public in (
-    *(Batch, CheckpointError, Field, Hindsight, ReplayBuffer, build_config),
+    *(Batch, CheckpointError, Field, Hindsight, ReplayBuffer, Stats, build_config),
     *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__
