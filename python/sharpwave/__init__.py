@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sharpwave import td
 from sharpwave.batch import Batch
 from sharpwave.build_info import __version__, build_config
+from sharpwave.diagnosis import Diagnosis, Finding
+from sharpwave.doctor import diagnose
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "CheckpointError",
+    "Diagnosis",
     "Field",
+    "Finding",
     "Hindsight",
     "Prioritized",
     "Recency",
@@ -37,6 +41,7 @@ __all__ = [
     "__version__",
     "agents",
     "build_config",
+    "diagnose",
     "td",
     "training",
 ]
@@ -45,6 +50,7 @@ _LAZY = ("agents", "training")
 
 for _public in (
     *(Batch, CheckpointError, Field, Hindsight, ReplayBuffer, Stats, build_config),
+    *(Diagnosis, Finding, diagnose),
     *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__

@@ -37,7 +37,7 @@ ANNEXES = {
 }
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
-_core _nest _fork field _casting errors build_info spaces autoreset samplers hindsight storage
+_core _nest _bounds _fork field _casting errors build_info spaces autoreset samplers hindsight storage
 batch columns td checkpoint imports limiter stats replay_buffer mix diagnosis doctor
 sharpwave compat agents training cli __main__
 """.split()
