@@ -7,6 +7,7 @@
 #include "buffer.hpp"
 #include "docstrings.hpp"
 #include "fastcall.hpp"
+#include "inspection.hpp"
 #include "options.hpp"
 #include "sampling.hpp"
 #include "sharpwave/error.hpp"
@@ -217,7 +218,9 @@ void bind_replay_buffer(py::module_& m) {
            py::arg("hindsight"), py::arg("rewards"))
       .def("sample_sequences", &sample_sequences, py::arg("batch_size"), py::arg("length"),
            py::arg("burn_in") = 0, py::arg("period") = 1, doc::kSampleSequences)
-      .def("rows", &rows, py::arg("index"), doc::kRows)
+      .def("rows", &rows, py::arg("index"), py::arg("n_step") = py::none(), doc::kRows)
+      .def("_stats", &stats)
+      .def("_listing", &listing)
       .def("end_episode", &end_episode, py::arg("env_ids") = py::none(),
            "Cut the streams of these environments here, as an explicit reset does. Default: all.")
       .def("clear", of_core([](ReplayBuffer& core) { core.clear(); }),

@@ -164,11 +164,14 @@ Parameters
 ----------
 index : ndarray of int64, shape (B,)
     As in ``batch.index``.
+n_step : int, optional
+    How many steps a window has at most, in place of the buffer's ``n_step``; with 1 the rows are
+    the transitions as they were added.
 
 Raises
 ------
 ValueError
-    A transition that is not stored (any more).
+    A transition that is not stored (any more), or an ``n_step`` below 1.
 
 Examples
 --------

@@ -1,5 +1,6 @@
 #include "sampling.hpp"
 
+#include <optional>
 #include <string>
 
 #include "errors.hpp"
@@ -135,8 +136,10 @@ py::object sample_sequences(const py::object& self, const py::object& batch_size
   return loan->batch();
 }
 
-py::object rows(const py::object& self, const py::object& index) {
+py::object rows(const py::object& self, const py::object& index, const py::object& n_step) {
   Buffer& buffer = buffer_of(self);
+  std::optional<std::size_t> steps;
+  if (!n_step.is_none()) steps = count_of(n_step.ptr(), "n_step");
   const auto names = py::array_t<std::int64_t, py::array::c_style>::ensure(index);
   if (!names || names.ndim() != 1 || names.size() == 0) {
     PyErr_Clear();
@@ -147,7 +150,7 @@ py::object rows(const py::object& self, const py::object& index) {
   const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
                                        BatchOptions{.samples = count});
   const ReleaseIfWorth released(buffer, loan->layout().bytes);
-  buffer.core.rows({names.data(), count}, loan->layout(), loan->block());
+  buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
   return loan->batch();
 }
 

@@ -30,6 +30,6 @@ PyObject* py_update_priorities(PyObject* self, PyObject* const* args, Py_ssize_t
 py::object sample_sequences(const py::object& self, const py::object& batch_size,
                             const py::object& length, const py::object& burn_in,
                             const py::object& period);
-py::object rows(const py::object& self, const py::object& index);
+py::object rows(const py::object& self, const py::object& index, const py::object& n_step);
 
 }  // namespace sharpwave::bindings

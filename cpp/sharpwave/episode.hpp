@@ -33,6 +33,7 @@ class Episodes {
   // REQUIRES: it has begun and is not forgotten.
   [[nodiscard]] Episode at(std::int64_t time, std::int64_t count) const;
   [[nodiscard]] std::size_t size() const { return begins_.size() - first_; }
+  [[nodiscard]] std::size_t size_bytes() const { return begins_.capacity() * sizeof(begins_[0]); }
 
   [[nodiscard]] std::span<const std::int64_t> begins() const {
     return std::span(begins_).subspan(first_);

@@ -123,4 +123,9 @@ std::size_t Frames::size_bytes() const {
   return total;
 }
 
+void Frames::list(Blocks& blocks) const {
+  blocks.push_back(first_.bytes());
+  for (const Memory& chunk : chunks_) blocks.push_back(chunk.bytes());
+}
+
 }  // namespace sharpwave

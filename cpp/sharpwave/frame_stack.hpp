@@ -57,6 +57,8 @@ class Frames {
   [[nodiscard]] std::size_t known() const { return uses_.size(); }
   [[nodiscard]] std::size_t in_use() const { return uses_.size() - free_.size(); }
   [[nodiscard]] std::size_t size_bytes() const;
+  // Appends where its memory lies.
+  void list(Blocks& blocks) const;
 
  private:
   [[nodiscard]] bool is_frame(Reference frame, const std::byte* expected) const;

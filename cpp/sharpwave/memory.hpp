@@ -8,6 +8,9 @@
 // Cost: construction touches every page (0.1 to 0.5 s a GiB); access is free.
 
 #include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace sharpwave {
 
@@ -24,11 +27,15 @@ class Memory {
 
   [[nodiscard]] std::byte* data() const { return data_; }
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::span<const std::byte> bytes() const { return {data_, size_}; }
 
  private:
   std::byte* data_ = nullptr;
   std::size_t size_ = 0;
 };
+
+// Where an owner's memory lies.
+using Blocks = std::vector<std::span<const std::byte>>;
 
 // THROWS OutOfMemory when `bytes` exceeds what the machine has left, with both numbers in `what`.
 // A system that promises more than it has would kill the process later instead.
@@ -44,6 +51,10 @@ std::byte* map_pages(std::size_t bytes);
 void unmap_pages(std::byte* data, std::size_t bytes);
 // Bytes that can still be had, or the largest size_t where the platform does not say.
 std::size_t available_memory();
+// How many bytes of these blocks certainly lie in huge pages, or nothing where the platform does
+// not say. The system counts by mapping: what a block shares one with is taken to be huge first.
+// Only addresses are looked at: the blocks may be gone.
+std::optional<std::size_t> huge_page_bytes(const Blocks& blocks);
 
 }  // namespace platform
 }  // namespace sharpwave

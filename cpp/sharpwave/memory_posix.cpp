@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include "sharpwave/memory.hpp"
 
 namespace sharpwave::platform {
 namespace {
 
+constexpr std::string_view kHugeKey = "AnonHugePages:";
 constexpr std::size_t kUnknown = std::numeric_limits<std::size_t>::max();
 
 void touch(std::byte* data, std::size_t bytes) {
@@ -49,6 +52,44 @@ std::size_t machine_memory() {
   return kUnknown;
 }
 
+// A mapping as /proc/self/smaps tells of it.
+struct Mapping {
+  std::uintptr_t begin;
+  std::uintptr_t end;
+  std::size_t huge;
+};
+
+// Calls visit(mapping) for each one, and returns whether the system tells of any.
+template <typename Visit>
+bool each_mapping(Visit visit) {
+  std::ifstream file("/proc/self/smaps");
+  Mapping mapping{};
+  bool is_told = false;
+  for (std::string line; std::getline(file, line);) {
+    char* end = nullptr;
+    const std::uintptr_t begin = std::strtoull(line.c_str(), &end, 16);
+    if (*end == '-') {
+      mapping = {begin, std::strtoull(end + 1, nullptr, 16), 0};
+    } else if (line.starts_with(kHugeKey)) {
+      mapping.huge = std::strtoull(&line[kHugeKey.size()], nullptr, 10) * 1024;
+      visit(mapping);
+      is_told = true;
+    }
+  }
+  return is_told;
+}
+
+std::size_t shared_bytes(const Mapping& mapping, const Blocks& blocks) {
+  std::size_t total = 0;
+  for (const std::span<const std::byte> block : blocks) {
+    const auto first = reinterpret_cast<std::uintptr_t>(block.data());
+    const std::uintptr_t begin = std::max(mapping.begin, first);
+    const std::uintptr_t end = std::min(mapping.end, first + block.size());
+    if (begin < end) total += end - begin;
+  }
+  return total;
+}
+
 }  // namespace
 
 std::byte* map_pages(std::size_t bytes) {
@@ -72,5 +113,15 @@ std::byte* map_pages(std::size_t bytes) {
 void unmap_pages(std::byte* data, std::size_t bytes) { munmap(data, bytes); }
 
 std::size_t available_memory() { return std::min(machine_memory(), container_memory()); }
+
+std::optional<std::size_t> huge_page_bytes(const Blocks& blocks) {
+  std::size_t total = 0;
+  const bool is_told = each_mapping([&](const Mapping& mapping) {
+    const std::size_t ours = shared_bytes(mapping, blocks);
+    const std::size_t others = mapping.end - mapping.begin - ours;
+    if (mapping.huge > others) total += std::min(mapping.huge - others, ours);
+  });
+  return is_told ? std::optional(total) : std::nullopt;
+}
 
 }  // namespace sharpwave::platform

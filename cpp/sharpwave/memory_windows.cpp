@@ -23,4 +23,6 @@ std::size_t available_memory() {
   return static_cast<std::size_t>(status.ullAvailPageFile);
 }
 
+std::optional<std::size_t> huge_page_bytes(const Blocks&) { return std::nullopt; }
+
 }  // namespace sharpwave::platform

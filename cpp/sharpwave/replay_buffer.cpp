@@ -53,6 +53,21 @@ Uniform uniform_of(Recency& recency, Rng& rng, std::span<const Ring> rings) {
       "than burn_in + 1; lower burn_in or add longer episodes");
 }
 
+// Windows of other lengths, for a while.
+class WithSteps {
+ public:
+  WithSteps(NStep& n_step, std::size_t steps) : n_step_(n_step), before_(n_step.n_step()) {
+    n_step.set_n_step(steps);
+  }
+  ~WithSteps() { n_step_.set_n_step(before_); }
+  WithSteps(const WithSteps&) = delete;
+  WithSteps& operator=(const WithSteps&) = delete;
+
+ private:
+  NStep& n_step_;
+  std::size_t before_;
+};
+
 // R2D2's priority of a sequence, from the steps that are no padding.
 float mixed(std::span<const std::int64_t> index, std::span<const float> td_error, double eta) {
   double most = 0.0;
@@ -211,6 +226,7 @@ void ReplayBuffer::weigh(const Draws& draws, std::span<const std::uint64_t> plac
 Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, std::byte* block) {
   const std::lock_guard lock(mutex_);
   require_rows();
+  batch_size_ = layout.rows;
   drawn_.resize(layout.rows);
   if (std::holds_alternative<UniformChoice>(sampler_)) {
     sample_uniform(layout, block);
@@ -265,8 +281,8 @@ Relabelled ReplayBuffer::sample_sequences(const Draws& draws, const SequenceOpti
   return relabel(layout, block);
 }
 
-void ReplayBuffer::rows(std::span<const std::int64_t> index, const BatchLayout& layout,
-                        std::byte* block) {
+void ReplayBuffer::rows(std::span<const std::int64_t> index, std::optional<std::size_t> n_step,
+                        const BatchLayout& layout, std::byte* block) {
   const std::lock_guard lock(mutex_);
   drawn_.clear();
   for (const std::int64_t each : index) {
@@ -277,6 +293,7 @@ void ReplayBuffer::rows(std::span<const std::int64_t> index, const BatchLayout& 
     }
     drawn_.push_back(*place);
   }
+  const WithSteps steps(n_step_, n_step.value_or(n_step_.n_step()));
   copy(layout, block);
 }
 
@@ -352,7 +369,17 @@ std::size_t ReplayBuffer::longest() const {
 
 std::size_t ReplayBuffer::size_bytes() const {
   const std::lock_guard lock(mutex_);
-  return transitions_.size_bytes();
+  return transitions_.size_bytes() + sampler_bytes(sampler_);
+}
+
+Stats ReplayBuffer::stats() {
+  const std::lock_guard lock(mutex_);
+  return stats_of(schema_, transitions_, sampler_, batch_size_);
+}
+
+Listing ReplayBuffer::listing() const {
+  const std::lock_guard lock(mutex_);
+  return listing_of(transitions_);
 }
 
 }  // namespace sharpwave

@@ -17,11 +17,13 @@
 #include "sharpwave/batch.hpp"
 #include "sharpwave/gather.hpp"
 #include "sharpwave/hindsight.hpp"
+#include "sharpwave/listing.hpp"
 #include "sharpwave/n_step.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/samplers/any_sampler.hpp"
 #include "sharpwave/schema.hpp"
 #include "sharpwave/sequence.hpp"
+#include "sharpwave/stats.hpp"
 #include "sharpwave/transitions.hpp"
 
 namespace sharpwave {
@@ -89,9 +91,10 @@ class ReplayBuffer {
   Relabelled sample_sequences(const Draws& draws, const SequenceOptions& options,
                               const BatchLayout& layout, std::byte* block);
 
-  // Fills a block with the transitions of these names. THROWS InvalidValue for one that is not
-  // stored.
-  void rows(std::span<const std::int64_t> index, const BatchLayout& layout, std::byte* block);
+  // Fills a block with the transitions of these names, with windows of so many steps or as sample()
+  // has them. THROWS InvalidValue for one that is not stored.
+  void rows(std::span<const std::int64_t> index, std::optional<std::size_t> n_step,
+            const BatchLayout& layout, std::byte* block);
 
   // Gives transitions new priorities; names of those that are not stored any more are left alone.
   // Of a sequence, `td_error` has the last steps, index -1 stands for padding, and its first row
@@ -121,6 +124,8 @@ class ReplayBuffer {
   // transition.
   [[nodiscard]] std::size_t longest() const;
   [[nodiscard]] std::size_t size_bytes() const;
+  [[nodiscard]] Stats stats();
+  [[nodiscard]] Listing listing() const;
   [[nodiscard]] const Column& column(std::size_t field) const {
     return transitions_.table().columns()[field];
   }
@@ -155,6 +160,7 @@ class ReplayBuffer {
   Rng rng_;
   Gather gather_;
   AnySampler sampler_;
+  std::size_t batch_size_ = 0;         // of the last batch
   std::vector<std::uint64_t> drawn_;   // scratch: the places of a batch
   std::vector<std::int64_t> names_;    // scratch
   std::vector<float> priorities_;      // scratch

@@ -101,6 +101,13 @@ void Ring::restore_times(std::span<const std::int64_t> times) {
   }
 }
 
+std::size_t Ring::size_bytes() const {
+  if (!is_reservoir()) return 0;
+  constexpr std::size_t kNode = sizeof(std::pair<const std::int64_t, std::size_t>) + sizeof(void*);
+  return times_.capacity() * sizeof(std::int64_t) + slots_.size() * kNode +
+         slots_.bucket_count() * sizeof(void*);
+}
+
 Ring Ring::newest(std::size_t rows) const {
   Ring part = *this;
   part.first_ = slot(size_ - rows);

@@ -81,6 +81,9 @@ class Ring {
   // THROWS Damaged for what no ring of this capacity and insertion can be.
   void restore(const State& state);
 
+  // What a reservoir's books take; how many of them are the hash table's own is an estimate.
+  [[nodiscard]] std::size_t size_bytes() const;
+
   // A view of the newest rows: this ring as if it stored no others. REQUIRES: rows <= size(); not a
   // reservoir, in which rows have no order.
   [[nodiscard]] Ring newest(std::size_t rows) const;

@@ -49,8 +49,12 @@ void SideRows::release_all() {
 
 std::size_t SideRows::size_bytes() const {
   return std::accumulate(
-      chunks_.begin(), chunks_.end(), std::size_t{0},
+      chunks_.begin(), chunks_.end(), free_.capacity() * sizeof(std::uint32_t),
       [](std::size_t sum, const Table& chunk) { return sum + chunk.size_bytes(); });
+}
+
+void SideRows::list(Blocks& blocks) const {
+  for (const Table& chunk : chunks_) chunk.list(blocks);
 }
 
 }  // namespace sharpwave

@@ -38,6 +38,8 @@ class SideRows {
   }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_rows() - free_.size(); }
   [[nodiscard]] std::size_t size_bytes() const;
+  // Appends where its memory lies.
+  void list(Blocks& blocks) const;
 
  private:
   [[nodiscard]] std::size_t chunk_rows() const { return std::size_t{1} << chunk_shift_; }

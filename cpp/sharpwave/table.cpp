@@ -85,4 +85,8 @@ std::size_t Table::size_bytes() const {
   return total;
 }
 
+void Table::list(Blocks& blocks) const {
+  for (const Memory& memory : memory_) blocks.push_back(memory.bytes());
+}
+
 }  // namespace sharpwave

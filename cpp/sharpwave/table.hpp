@@ -82,6 +82,8 @@ class Table {
     return {records_.data + meta_offset_, records_.stride, sizeof(Meta)};
   }
   [[nodiscard]] std::size_t size_bytes() const;
+  // Appends where its memory lies.
+  void list(Blocks& blocks) const;
 
  private:
   std::vector<Memory> memory_;

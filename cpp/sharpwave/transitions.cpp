@@ -270,9 +270,33 @@ std::size_t Transitions::size() const {
 }
 
 std::size_t Transitions::size_bytes() const {
-  std::size_t total = table_.size_bytes() + side_.size_bytes();
+  std::size_t total = table_.size_bytes() + side_.size_bytes() + episode_bytes() + name_bytes();
   for (const Stacked& stacked : stacked_) total += stacked.frames.size_bytes();
   return total;
+}
+
+void Transitions::list(Blocks& blocks) const {
+  table_.list(blocks);
+  side_.list(blocks);
+  for (const Stacked& stacked : stacked_) stacked.frames.list(blocks);
+}
+
+std::optional<std::size_t> Transitions::episode_count() const {
+  if (options_.insertion == Insertion::kReservoir) return std::nullopt;
+  return std::accumulate(
+      episodes_.begin(), episodes_.end(), std::size_t{0},
+      [](std::size_t sum, const Episodes& episodes) { return sum + episodes.size(); });
+}
+
+std::size_t Transitions::episode_bytes() const {
+  return std::accumulate(
+      episodes_.begin(), episodes_.end(), std::size_t{0},
+      [](std::size_t sum, const Episodes& episodes) { return sum + episodes.size_bytes(); });
+}
+
+std::size_t Transitions::name_bytes() const {
+  return std::accumulate(rings_.begin(), rings_.end(), std::size_t{0},
+                         [](std::size_t sum, const Ring& ring) { return sum + ring.size_bytes(); });
 }
 
 std::int64_t Transitions::index_at(std::uint64_t place) const {

@@ -84,6 +84,13 @@ class Transitions {
   [[nodiscard]] std::size_t ring_capacity() const { return options_.capacity; }
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] std::size_t size_bytes() const;
+  // Appends where its memory lies.
+  void list(Blocks& blocks) const;
+  // How many episodes have a stored row; nothing in reservoirs, whose rows have no neighbours.
+  [[nodiscard]] std::optional<std::size_t> episode_count() const;
+  // What the tables of episodes take, and a reservoir's books.
+  [[nodiscard]] std::size_t episode_bytes() const;
+  [[nodiscard]] std::size_t name_bytes() const;
 
   // A row's place, its name, and the way back; the name of a row that is not stored has no place.
   [[nodiscard]] std::int64_t index_at(std::uint64_t place) const;

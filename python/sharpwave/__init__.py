@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 from sharpwave import td
 from sharpwave.batch import Batch
 from sharpwave.build_info import __version__, build_config
+from sharpwave.diagnosis import Diagnosis, Finding
+from sharpwave.doctor import diagnose
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.mix import Mix
 from sharpwave.replay_buffer import ReplayBuffer
 from sharpwave.samplers import Prioritized, Recency, Reservoir, Uniform, WithoutReplacement
+from sharpwave.stats import Stats
 
 if TYPE_CHECKING:
     from sharpwave import agents, training
@@ -25,18 +28,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "CheckpointError",
+    "Diagnosis",
     "Field",
+    "Finding",
     "Hindsight",
     "Mix",
     "Prioritized",
     "Recency",
     "ReplayBuffer",
     "Reservoir",
+    "Stats",
     "Uniform",
     "WithoutReplacement",
     "__version__",
     "agents",
     "build_config",
+    "diagnose",
     "td",
     "training",
 ]
@@ -44,7 +51,8 @@ __all__ = [
 _LAZY = ("agents", "training")
 
 for _public in (
-    *(Batch, CheckpointError, Field, Hindsight, Mix, ReplayBuffer, build_config),
+    *(Batch, CheckpointError, Field, Hindsight, Mix, ReplayBuffer, Stats, build_config),
+    *(Diagnosis, Finding, diagnose),
     *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__

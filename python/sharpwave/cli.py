@@ -1,4 +1,4 @@
-"""The command line: ``sharpwave train`` and ``sharpwave eval``.
+"""The command line: ``sharpwave train``, ``sharpwave eval`` and ``sharpwave doctor``.
 
 What the user got wrong is one line on stderr and exit status 2. A run that Ctrl-C or SIGTERM ended
 early has saved its model, and succeeds.
@@ -83,6 +83,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     print(_judgement(float(returns.mean()), float(returns.std()), episodes))
 
 
+def _doctor(arguments: argparse.Namespace) -> None:
+    from sharpwave.doctor import machine
+
+    for name, value in machine().items():
+        print(f"{name:<18}{value}")
+
+
 def _configs(arguments: argparse.Namespace) -> tuple[Any, Any]:
     from sharpwave.agents import DQNConfig
     from sharpwave.training.config import TrainConfig, parse_settings, pick
@@ -132,12 +139,13 @@ def _one_line(error: Exception) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sharpwave",
-        description="Train and evaluate Q-learning agents on Gymnasium environments.",
+        description="Train and evaluate Q-learning agents, and look after replay buffers.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_train(commands)
     _add_eval(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -175,6 +183,15 @@ def _add_eval(commands: Any) -> None:
     add("--episodes", type=int, default=100, metavar="N", help="how many (default: 100)")
     add("--seed", type=int, default=0, metavar="S", help="of the first episode (default: 0)")
     parser.set_defaults(command=_evaluate)
+
+
+def _add_doctor(commands: Any) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="describe this installation",
+        description="Describe the build, the kernels in use and the machine, for bug reports.",
+    )
+    parser.set_defaults(command=_doctor)
 
 
 if __name__ == "__main__":

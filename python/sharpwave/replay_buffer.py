@@ -28,6 +28,7 @@ from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.samplers import Recency, Reservoir, Sampler
 from sharpwave.spaces import FieldTree, fields_of
+from sharpwave.stats import Stats
 
 _Self = TypeVar("_Self", bound="ReplayBuffer")
 
@@ -123,6 +124,8 @@ class ReplayBuffer(_core.ReplayBuffer):
             raise ValueError(
                 "sampler: Recency wants the newest rows, which a Reservoir does not keep"
             )
+        self.observation_space = observation_space
+        self.action_space = action_space
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight
@@ -332,6 +335,34 @@ class ReplayBuffer(_core.ReplayBuffer):
     @gamma.setter
     def gamma(self, gamma: float) -> None:
         self._gamma = checked_gamma(gamma)
+
+    def stats(self) -> Stats:
+        """Say what the memory is spent on, what is stored, and what a batch would be made of.
+
+        Returns
+        -------
+        Stats
+            Numbers; ``print`` shows a table.
+
+        Notes
+        -----
+        Draws nothing and changes nothing. It looks at every row's priority or age once, and other
+        threads wait for it meanwhile: a matter of milliseconds for a million rows.
+
+        Examples
+        --------
+        >>> import sharpwave as sw
+        >>> buffer = sw.ReplayBuffer(
+        ...     100, observation_space=sw.Field((4,)), action_space=sw.Field((), "int64"), seed=0
+        ... )
+        >>> buffer.add([0.0] * 4, 1, 1.0, [1.0] * 4, True, False)
+        >>> stats = buffer.stats()
+        >>> stats.stored, stats.episodes, stats.bytes["obs"]
+        (1, 1, 1600)
+        >>> sum(stats.bytes.values()) == buffer.nbytes
+        True
+        """
+        return Stats(**self._stats())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the buffer to a folder: rows, priorities, cursors, generator, everything.

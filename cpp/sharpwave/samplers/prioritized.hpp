@@ -43,6 +43,9 @@ class Prioritized {
                            const Options& options);
 
   [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] std::size_t size_bytes() const { return tree_.memory().size(); }
+  // Appends where its memory lies.
+  void list(Blocks& blocks) const { blocks.push_back(tree_.memory()); }
 
   // A row was stored at this place.
   void added(std::uint64_t place) {

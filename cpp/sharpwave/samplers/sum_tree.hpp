@@ -39,6 +39,7 @@ class SumTree {
   static std::size_t bytes(std::size_t leaves, WithSmallest smallest);
 
   [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::span<const std::byte> memory() const { return memory_.bytes(); }
   [[nodiscard]] double total() const { return crown_->sum[0]; }
   // The smallest of the leaves that are not zero; 0 where there is none. REQUIRES: kYes.
   [[nodiscard]] float smallest() const { return smallest_.back()[0]; }

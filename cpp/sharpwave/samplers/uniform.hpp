@@ -20,6 +20,9 @@ class Uniform {
   // REQUIRES: all rings have one capacity, and at least one row is stored.
   Uniform(Rng& rng, std::span<const Ring> rings);
 
+  // The rings that it draws from.
+  [[nodiscard]] std::span<const Ring> rings() const { return rings_; }
+
   // Fills `out`, and calls seen(row) as soon as each row is known: whoever starts to fetch it there
   // has the next draw for nothing (docs/decisions/0003).
   template <typename Seen>

@@ -52,6 +52,10 @@ class WithoutReplacement {
     }
   }
 
+  [[nodiscard]] std::size_t size_bytes() const {
+    return (order_.size() + position_.size()) * sizeof(std::uint32_t);
+  }
+
   // Valid until the next call that is not const.
   [[nodiscard]] State state() const { return {std::span(order_).first(stored_), pending_}; }
   // Goes on where another sampler was. THROWS InvalidValue, and changes nothing, unless the state
