@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 GUIDES = sorted((Path(__file__).resolve().parents[2] / "docs" / "guides").glob("*.md"))
-OPTIONAL = ("torch", "gymnasium", "stable_baselines3")
+OPTIONAL = ("torch", "gymnasium", "minari", "stable_baselines3")
 
 
+@pytest.mark.filterwarnings("ignore:.*is set to None:UserWarning")  # Minari, of metadata
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_the_python_of_a_guide_runs(guide, tmp_path, monkeypatch) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", guide.read_text(), re.MULTILINE | re.DOTALL)
@@ -19,6 +20,7 @@ def test_the_python_of_a_guide_runs(guide, tmp_path, monkeypatch) -> None:
         if re.search(rf"^\s*(import|from) {name}\b", "\n".join(blocks), re.MULTILINE):
             pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     namespace: dict[str, object] = {"__name__": guide.stem}
     for number, block in enumerate(blocks):
         exec(compile(block, f"{guide.name}, Python block {number}", "exec"), namespace)
