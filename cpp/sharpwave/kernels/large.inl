@@ -81,20 +81,41 @@ inline void copy_part(std::byte* out, const std::byte* from, std::size_t bytes) 
   for (; at < bytes; ++at) out[at] = from[at];
 }
 
-// Whole lines of `out` past the caches, and what is before and behind them as usual.
-inline void stream_lines(std::byte* out, const std::byte* from, std::size_t bytes) {
-  std::size_t at = -reinterpret_cast<std::uintptr_t>(out) % kLine;
-  copy_part(out, from, at);
+// Rows behind each other past the caches. A line in which one row ends and the next begins is put
+// together first: a line written in two parts would have to be fetched.
+struct Stream {
+  std::byte* out;
+  std::size_t held;  // bytes of `line` that are there already
+  alignas(kLine) std::byte line[kLine];
+};
+
+inline void stream_row(Stream& to, const std::byte* from, std::size_t bytes) {
+  std::size_t at = 0;
+  if (to.held != 0) {
+    at = kLine - to.held;
+    copy_part(to.line + to.held, from, at);
+    stream_line(to.out, to.line);
+    to.out += kLine;
+  }
+  std::byte* const out = to.out - at;
   for (; at + kLine <= bytes; at += kLine) stream_line(out + at, from + at);
-  copy_part(out + at, from + at, bytes - at);
+  to.out = out + at;
+  to.held = bytes - at;
+  copy_part(to.line, from + at, to.held);
 }
 
 inline void gather_streamed(std::byte* out, const std::byte* const* rows, std::size_t offset,
                             std::size_t bytes, std::size_t count, float) {
+  if (count == 0) return;
+  const std::size_t head = -reinterpret_cast<std::uintptr_t>(out) % kLine;
+  copy_part(out, rows[0] + offset, head);
+  Stream to{out + head, 0, {}};
   for (std::size_t i = 0; i < count; ++i) {
     prefetch_soon(rows, i, count, offset, bytes);
-    stream_lines(out + i * bytes, rows[i] + offset, bytes);
+    const std::size_t skipped = i == 0 ? head : 0;
+    stream_row(to, rows[i] + offset + skipped, bytes - skipped);
   }
+  copy_part(to.out, to.line, to.held);
   finish_stream();
 }
 #else
