@@ -62,7 +62,7 @@ def groups(kinds: list[str]) -> list[list[str]]:
 
 def wanted(peers: list[str], kinds: list[str]) -> dict[str, list[str]]:
     """The workers to start and what each is asked for; peers that allocate come again with a tuned malloc."""
-    found = {peer: kinds for peer in peers}
+    found = dict.fromkeys(peers, kinds)
     if "sharpwave" in found and "sample" not in kinds and set(BESIDE_UNIFORM) & set(kinds):
         found["sharpwave"] = ["sample", *kinds]
     tuned = [kind for kind in kinds if kind in TUNED_KINDS]

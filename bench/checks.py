@@ -25,7 +25,7 @@ def initial_errors(rows: Rows) -> Array:
 
 def check(operation: str, loop: Loop, columns: Columns, rows: Rows, keeps_final: bool) -> None:
     """By the operation's kind."""
-    kind = operation.split("/")[0]
+    kind = operation.split("/", maxsplit=1)[0]
     if kind == "n_step":
         check_n_step(operation, columns(loop(1)), rows, keeps_final)
         return
@@ -92,7 +92,9 @@ def check_n_step(
 
 def find(obs: Array, stored: Array) -> Array:
     """Where these rows are stored, by their first eight bytes, which no two share."""
-    keys, wanted = (np.ascontiguousarray(rows[:, :2]).view(np.uint64)[:, 0] for rows in (stored, obs))
+    keys, wanted = (
+        np.ascontiguousarray(rows[:, :2]).view(np.uint64)[:, 0] for rows in (stored, obs)
+    )
     order = np.argsort(keys)
     found: Array = order[np.searchsorted(keys, wanted, sorter=order)]
     if not np.array_equal(stored[found], obs):

@@ -68,16 +68,16 @@ def make(rows: Rows) -> Store:
 
 def blocks(store: Store, size: int) -> tuple[list[dict[str, Array]], Any]:
     """Two batches, and where they lie."""
-    batches: list[dict[str, Array]] = []
-    for _ in range(2):
-        batches.append(
-            {
-                "obs": touched(size, store.shape),
-                "next_obs": touched(size, store.shape),
-                "reward": np.zeros(size, np.float32),
-                "mask": np.ones(size, bool),
-            }
-        )
+
+    def batch() -> dict[str, Array]:
+        return {
+            "obs": touched(size, store.shape),
+            "next_obs": touched(size, store.shape),
+            "reward": np.zeros(size, np.float32),
+            "mask": np.ones(size, bool),
+        }
+
+    batches = [batch(), batch()]
     places = (Out * 2)(*(Out(*(column.ctypes.data for column in b.values())) for b in batches))
     return batches, places
 
@@ -114,11 +114,12 @@ def sequences(store: Store, size: str) -> dict[str, Loop]:
     def arrays(calls: int) -> dict[str, Array]:
         call("limit_sequences", store, ctypes.byref(store.places), places, count, length, calls)
         batch = batches[(calls - 1) % 2]
-        return {name: column.reshape(count, length, *column.shape[1:]) for name, column in batch.items()}
+        return {
+            name: column.reshape(count, length, *column.shape[1:]) for name, column in batch.items()
+        }
 
     return {"tensors": arrays, "memcpy": memcpy(store, places, count * length)}
 
 
 def memcpy(store: Store, places: Any, frames: int) -> Loop:
     return lambda calls: call("limit_memcpy", store, places, frames, calls)
-

@@ -54,9 +54,7 @@ class Worker:
             pass
 
 
-def start(
-    wanted: Mapping[str, list[str]], rows: int
-) -> Iterator[tuple[Worker, dict[str, Any]]]:
+def start(wanted: Mapping[str, list[str]], rows: int) -> Iterator[tuple[Worker, dict[str, Any]]]:
     """Workers that have made and checked the buffers of the kinds wanted of them, each with its answer."""
     for name, kinds in wanted.items():
         worker = Worker(name)

@@ -202,7 +202,11 @@ def beside_cells(result: dict[str, Any], row: Row, yardstick: Yardstick) -> list
             found.append(ratios(a, b) if yardstick.is_share else ratios(b, a))
     if not found:
         return [span(times) if times else NONE, NONE]
-    ratio = f"{span([100 * each for each in found], 2)} %" if yardstick.is_share else f"{span(found, 2)}×"
+    ratio = (
+        f"{span([100 * each for each in found], 2)} %"
+        if yardstick.is_share
+        else f"{span(found, 2)}×"
+    )
     return [span(times), ratio]
 
 
@@ -227,12 +231,12 @@ def table(
     labels = [result["contenders"][peer]["label"] for peer in peers]
     heads = [head for yardstick in yardsticks for head in yardstick.heads]
     lines = [["µs a call", "sharpwave", *labels, "fastest peer ÷ ours", *heads]]
-    for row in rows:
-        lines.append(
-            [row.title, own_cell(result, row)]
-            + [cell(result, row, peer) for peer in peers]
-            + [fastest(result, row, peers)]
-            + [text for each in yardsticks for text in beside_cells(result, row, each)]
-        )
+    lines += [
+        [row.title, own_cell(result, row)]
+        + [cell(result, row, peer) for peer in peers]
+        + [fastest(result, row, peers)]
+        + [text for each in yardsticks for text in beside_cells(result, row, each)]
+        for row in rows
+    ]
     lines.insert(1, ["---"] + ["---:"] * (len(lines[0]) - 1))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

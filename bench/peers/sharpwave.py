@@ -32,14 +32,15 @@ def options(buffer: str) -> dict[str, Any]:
     }[buffer]
 
 
-def make(buffer: str, rows: Rows) -> sw.ReplayBuffer:
-    made = sw.ReplayBuffer(
-        len(rows),
-        observation_space=sw.Field(rows.obs.shape[1:], rows.obs.dtype),
-        action_space=sw.Field(rows.action.shape[1:], rows.action.dtype),
-        gamma=GAMMA,
-        **options(buffer),
+def empty(buffer: str, capacity: int, obs: sw.Field, action: sw.Field) -> sw.ReplayBuffer:
+    return sw.ReplayBuffer(
+        capacity, observation_space=obs, action_space=action, gamma=GAMMA, **options(buffer)
     )
+
+
+def make(buffer: str, rows: Rows) -> sw.ReplayBuffer:
+    obs, action = (sw.Field(x.shape[1:], x.dtype) for x in (rows.obs, rows.action))
+    made = empty(buffer, len(rows), obs, action)
     for part in rows.parts(1000):
         made.extend(*part)
     if buffer == "prioritized":

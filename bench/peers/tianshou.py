@@ -28,10 +28,14 @@ def make(buffer: str, rows: Rows) -> PrioritizedReplayBuffer:
         raise ValueError(f"only its prioritized buffer is measured, not {buffer!r}")
     made = PrioritizedReplayBuffer(len(rows), alpha=ALPHA, beta=0.4)
     # one add() makes its arrays; a million would take minutes, so the rest is written into them
-    stored = dict(
-        obs=rows.obs, act=rows.action, rew=rows.reward, obs_next=rows.next_obs,
-        terminated=rows.terminated, truncated=rows.truncated,
-    )  # fmt: skip
+    stored = {
+        "obs": rows.obs,
+        "act": rows.action,
+        "rew": rows.reward,
+        "obs_next": rows.next_obs,
+        "terminated": rows.terminated,
+        "truncated": rows.truncated,
+    }
     made.add(Batch({name: column[0] for name, column in stored.items()}, info={}))
     for name, column in stored.items():
         made._meta[name][:] = column

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import doctest
 import os
 import shutil
@@ -15,7 +17,22 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import learn, learners, limit, machine, report, rounds, tables, worker, workloads
+from bench import (
+    __main__ as main,
+)
+from bench import (
+    checks,
+    frames,
+    learn,
+    learners,
+    limit,
+    machine,
+    memory,
+    report,
+    rounds,
+    tables,
+    workloads,
+)
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("c++") is None and "CXX" not in os.environ, reason="limit.cpp needs a C++ compiler"
@@ -47,6 +64,7 @@ def result() -> dict[str, Any]:
             "sb3": {"label": "SB3", "version": "2.9"},
             "rlox": {"label": "rlox", "version": "1.2"},
             "torch": {"label": "PyTorch", "version": "2.13"},
+            "tianshou": {"label": "Tianshou", "version": "2.0"},
             "cpprb": {"missing": "No module named 'cpprb'"},
         },
         "timings": {
@@ -62,6 +80,13 @@ def result() -> dict[str, Any]:
             "add": timings(
                 sharpwave=[100.0, 100.0, 100.0], rlox=[250.0, 260.0, 240.0], sb3=[3000.0] * 3
             ),
+            "prioritized/32/arrays": timings(
+                sharpwave=[2000.0, 2000.0, 5000.0], tianshou=[40000.0, 20000.0, 30000.0]
+            ),
+            "stacks/32/tensors": timings(
+                sharpwave=[100.0, 100.0, 100.0], limit=[80.0, 80.0, 80.0], sb3=[300.0, 300.0, 300.0]
+            ),
+            "stacks/32/memcpy": timings(limit=[150.0, 150.0, 150.0]),
             "target/32x2/arrays": timings(sharpwave=[200.0, 200.0, 200.0], limit=[20.0] * 3),
             "target/32x2/tensors": timings(
                 sharpwave=[400.0, 400.0, 400.0], torch=[4000.0, 4000.0, 4000.0]
@@ -90,6 +115,41 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios(result: dict[str, Any]) -> N
 def test_the_fastest_peer_is_the_one_in_the_last_ratio(result: dict[str, Any]) -> None:
     row = line(tables.table(result, tables.buffer_rows()), "`add`, one transition")
     assert row[2:] == ["3.00 (30×)", "0.250 (2.5×)", "2.5×", "–", "–"]
+
+
+def test_replay_is_compared_with_our_uniform_sample_of_the_same_form(
+    result: dict[str, Any],
+) -> None:
+    text = tables.table(result, tables.replay_rows(), yardsticks=(tables.UNIFORM,))
+    row = line(text, "`sample(32)` and `update_priorities`, prioritized, arrays out")
+    # the rounds' ratios are 2, 2 and 2.5
+    assert row[2:] == ["30.0 (10×)", "10×", "1.00", "2.0×"]
+
+
+def test_frames_are_compared_with_the_bare_loop_and_with_memcpy(result: dict[str, Any]) -> None:
+    text = tables.table(result, tables.frame_rows(), yardsticks=(tables.LOOP, tables.MEMCPY))
+    row = line(text, "`sample(32)`, stacks of 4 frames, tensors out")
+    assert row[2:] == ["0.300 (3.0×)", "3.0×", "0.080", "80 %", "0.150", "150 %"]
+    assert text in report.page(result)
+
+
+def test_our_sample_alone_is_no_table(result: dict[str, Any]) -> None:
+    ours = result["timings"]["sample/32/arrays"]["sharpwave"]
+    result["timings"] = {"sample/32/arrays": {"sharpwave": ours}}
+    assert tables.table(result, tables.buffer_rows()) == ""
+
+
+def test_a_kind_is_measured_with_those_of_the_same_rows_and_beside_uniform() -> None:
+    assert main.wanted(["sharpwave", "cpprb"], ["prioritized"]) == {
+        "sharpwave": ["sample", "prioritized"],
+        "cpprb": ["prioritized"],
+    }
+    assert main.wanted(["sb3"], ["stacks", "stacks_add"]) == {
+        "sb3": ["stacks", "stacks_add"],
+        "sb3+malloc": ["stacks"],
+    }
+    with pytest.raises(argparse.ArgumentTypeError, match="no such kind: juggle"):
+        main.kinds_of("add,juggle")
 
 
 def test_fields_read_are_compared_with_a_peer_that_always_makes_them(
@@ -121,7 +181,7 @@ def test_time_that_others_held_the_processor_is_left_out(result: dict[str, Any])
 
 
 def test_examples_of_the_reports_are_true() -> None:
-    for module in (report, tables, learn):
+    for module in (report, tables, learn, main, memory):
         assert doctest.testmod(module).failed == 0
 
 
@@ -154,7 +214,7 @@ def test_a_contender_that_is_not_installed_is_named(
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     )
-    ((_, about),) = rounds.start(["rlox"], ["add"], 10)
+    ((_, about),) = rounds.start({"rlox": ["add"]}, 10)
     assert about == {"missing": "No module named 'rlox'"}
 
 
@@ -173,17 +233,120 @@ def test_every_round_times_every_worker_once(numpy_worker: rounds.Worker) -> Non
 def test_the_check_finds_a_row_that_was_not_stored() -> None:
     rows = workloads.make_rows(100)
     batch = {name: column[10:42].copy() for name, column in vars(rows).items()}
-    worker.check_batch("sample/32/arrays", batch, rows)
+    checks.check_batch("sample/32/arrays", batch, rows)
     batch["next_obs"][3, 5] = np.nextafter(batch["next_obs"][3, 5], np.float32(2))
     with pytest.raises(AssertionError, match="next_obs differs from what was stored"):
-        worker.check_batch("sample/32/arrays", batch, rows)
+        checks.check_batch("sample/32/arrays", batch, rows)
+
+
+def test_the_check_finds_the_window_of_another_row() -> None:
+    rows = workloads.make_rows(5000)
+    start = np.arange(5000)
+    last, exact = checks.windows(rows, start)
+    ended = rows.terminated | rows.truncated
+    first = np.flatnonzero(ended)[0]
+    np.testing.assert_array_equal(last[first - 4 : first + 1], first)  # none goes past an end
+    assert last[0] == 4
+    assert exact[10] == pytest.approx(10 + 11 * 0.99 + 12 * 0.99**2 + 13 * 0.99**3 + 14 * 0.99**4)
+    batch = {"obs": rows.obs, "reward": exact, "next_obs": rows.next_obs[last]}
+    batch["terminated"] = rows.terminated[last]
+    checks.check_n_step("n_step/5000/arrays", batch, rows)
+    batch["reward"] = exact + np.where(start == 17, 0.01 * exact, 0)
+    with pytest.raises(AssertionError, match="return of a window is wrong"):
+        checks.check_n_step("n_step/5000/arrays", batch, rows)
+    batch["reward"], batch["next_obs"] = exact, rows.next_obs
+    with pytest.raises(AssertionError, match="next_obs is not that of a window's last row"):
+        checks.check_n_step("n_step/5000/arrays", batch, rows)
+
+
+def drawing(index: Any) -> Any:
+    return lambda calls: {"reward": next(index)}
+
+
+def test_the_check_finds_draws_that_do_not_follow_priorities() -> None:
+    rows = workloads.make_rows(50_000)
+    rng = np.random.default_rng(0)
+    weight = checks.initial_errors(rows).astype(np.float64) ** checks.ALPHA
+
+    def check(weight: Any) -> None:
+        index = iter(rng.choice(50_000, (10, 256), p=weight / weight.sum()))
+        checks.check_priorities("prioritized/256/arrays", drawing(index), dict, rows)
+
+    check(weight)
+    with pytest.raises(AssertionError, match=r"should have 0\.307"):
+        check(np.ones(50_000))
+
+
+def test_the_check_finds_a_row_that_comes_twice_in_an_epoch() -> None:
+    rows = workloads.make_rows(10_000)
+    batches = np.random.default_rng(0).permutation(10_000).reshape(-1, 50)
+    checks.check_epoch("without_replacement/50/arrays", drawing(iter(batches)), dict, rows)
+    batches[3, 7] = batches[1, 20]
+    with pytest.raises(AssertionError, match="drawn twice in one epoch"):
+        checks.check_epoch("without_replacement/50/arrays", drawing(iter(batches)), dict, rows)
+
+
+def test_the_check_finds_a_step_out_of_order() -> None:
+    mask = np.array([[True, True, False]])
+    checks.check_order("sequences/1x3/tensors", {"mask": mask, "reward": np.array([4, 5, 0])})
+    with pytest.raises(AssertionError, match="do not follow each other"):
+        checks.check_order("sequences/1x3/tensors", {"mask": mask, "reward": np.array([4, 6, 0])})
+
+
+def test_stacks_share_frames_and_an_episode_repeats_its_first() -> None:
+    rows = frames.make_stacks(5000)
+    ended = np.flatnonzero(rows.terminated | rows.truncated)
+    begin = ended[0] + 1
+    first = rows.obs.places[begin, -1]
+    assert rows.obs.places[begin].tolist() == [first] * 4
+    assert rows.next_obs.places[begin].tolist() == [first] * 3 + [first + 1]
+    assert rows.obs.places[begin + 3].tolist() == [first, first + 1, first + 2, first + 3]
+    assert rows.next_obs.places[ended[0], -1] + 1 == first  # the final frame is seen nowhere else
+    alone = frames.make_frames(5000)
+    np.testing.assert_array_equal(alone.obs.places, rows.obs.places[:, -1])
+    assert rows.obs[:3].shape == (3, 4, 84, 84) and alone.next_obs[:3].shape == (3, 84, 84)
+
+
+@needs_compiler
+@pytest.mark.parametrize("size", [1, 40, 150])  # in the caches and past them
+def test_the_bare_loop_over_stacks_gives_what_was_stored(size: int) -> None:
+    rows = frames.make_stacks(3000)
+    store = limit.make("stacks", rows)
+    for calls in (1, 2, 3):
+        batch = limit.stacks(store, size)["tensors"](calls)
+        checks.check_batch(f"stacks/{size}/tensors", batch, rows)
+        assert len(set(batch["reward"])) > size // 2
+
+
+@needs_compiler
+@pytest.mark.parametrize("size", ["2x8", "20x50"])
+def test_the_bare_loop_over_sequences_gives_what_was_stored(size: str) -> None:
+    rows = frames.make_frames(3000)
+    store = limit.make("frames", rows)
+    batch = limit.sequences(store, size)["tensors"](2)
+    checks.check_batch(f"sequences/{size}/tensors", batch, rows)
+    assert not batch["obs"][~batch["mask"]].any()
+
+
+def test_our_buffers_pass_the_checks_of_every_kind() -> None:
+    process = rounds.Worker("sharpwave")
+    with contextlib.closing(process):
+        kinds = [kind for kind in workloads.KINDS if workloads.KINDS[kind].rows == "vectors"]
+        made = process.ask("make", kinds=kinds, rows=100_000)
+        assert set(made["operations"]) == set(workloads.operations(tuple(kinds)))
+        assert len(process.ask("check")["checked"]) == len(made["operations"]) - 1
+
+
+def test_memory_is_counted_in_a_buffer_that_is_full() -> None:
+    measured = memory.measure(1500)
+    assert 84 * 84 < measured["nbytes"] < 7430
 
 
 def test_the_check_finds_a_target_that_is_off() -> None:
     exact = workloads.td_exact("target", workloads.make_values(32, 4))
-    worker.check_target("target/32x4/arrays", exact.astype(np.float32))
+    checks.check_target("target/32x4/arrays", exact.astype(np.float32))
     with pytest.raises(AssertionError, match="off by"):
-        worker.check_target("target/32x4/arrays", exact + 2e-5)
+        checks.check_target("target/32x4/arrays", exact + 2e-5)
 
 
 @needs_compiler
@@ -191,8 +354,7 @@ def test_the_check_finds_a_target_that_is_off() -> None:
 @pytest.mark.parametrize("size", [1, 15, 16, 17, 63, 64, 65, 80, 81, 300])
 def test_the_bare_loop_gathers_what_numpy_gathers(size: int) -> None:
     rows = workloads.make_rows(1000)
-    table = limit.make(len(rows), workloads.OBS_DIM, workloads.ACTION_DIM)
-    limit.fill(table, rows)
+    table = limit.make("uniform", rows)
     batch = limit.sample(table, size)["arrays"](3)
     index = batch["index"]
     assert index.min() >= 0 and index.max() < 1000 and len(set(index)) > size // 2
@@ -207,7 +369,7 @@ def test_the_bare_loop_gathers_what_numpy_gathers(size: int) -> None:
 @pytest.mark.parametrize("actions", workloads.ACTIONS)
 def test_the_bare_loop_computes_targets(actions: int) -> None:
     for name, loop in limit.td(workloads.make_values(256, actions)).items():
-        worker.check_target(f"{name.split('/')[0]}/256x{actions}/arrays", loop(1))
+        checks.check_target(f"{name.split('/')[0]}/256x{actions}/arrays", loop(1))
 
 
 def test_rows_are_chained_inside_an_episode_and_not_across_its_end() -> None:
