@@ -116,10 +116,10 @@ def windows(rows: Rows, start: Array) -> tuple[Array, Array]:
 def check_priorities(operation: str, loop: Loop, columns: Columns, rows: Rows) -> None:
     """A tenth of the rows has larger priorities: as many of the draws fall on them as should.
 
-    Each call gives those it drew new priorities; at most 2 % of the rows.
+    Each call gives those it drew new priorities: of all rows too few to matter.
     """
     size = size_of(operation)
-    calls = max(1, min(20_000, len(rows) // 50) // size)
+    calls = max(1, len(rows) // 300 // size)
     drawn = [columns(loop(1))["reward"].ravel().astype(np.int64) for _ in range(calls)]
     share = heavy(rows)[np.concatenate(drawn)].mean()
     weight = (HEAVY / LIGHT) ** ALPHA
