@@ -68,7 +68,8 @@ def versions(result: dict[str, Any]) -> str:
 def page(result: dict[str, Any]) -> str:
     """Everything, as printed at the end of ``python -m bench``."""
     plain = [row for row in buffer_rows() if row.operations[0].endswith(("arrays", "tensors"))]
-    tuned = [table(result, rows, TUNED) for rows in (plain, frame_rows())]
+    plain += kind_rows("stacks")
+    tuned = table(result, plain, TUNED)
     parts = [
         headline(result),
         table(result, buffer_rows()),
@@ -76,8 +77,8 @@ def page(result: dict[str, Any]) -> str:
         table(result, frame_rows(), yardsticks=(LOOP, MEMCPY)),
         table(result, td_rows()),
     ]
-    if any(tuned):
-        parts += ["The same with a tuned malloc in the peers' processes:", *tuned]
+    if tuned:
+        parts += ["The same with a tuned malloc in the peers' processes:", tuned]
     parts.append(faults(result))
     return "\n\n".join(part for part in parts if part)
 
