@@ -1,4 +1,4 @@
-"""The machine's limit: ``limit.cpp`` and ``limit_td.cpp`` compiled on the spot, as one more contender.
+"""The machine's limit: ``limit.cpp``, ``limit_td.cpp`` and ``limit_frames.cpp`` as one more contender.
 
 Its calls are made by a loop in C++, so that Python costs nothing; its output is checked like everyone's.
 """
@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 
+from bench import limit_frames
+from bench.compiled import library, version
 from bench.workloads import ACTION_DIM, GAMMA, OBS_DIM, Array, Loop, Rows, Values
 
-label = "C++ loop"
+__all__ = ["columns", "make", "sample", "sequences", "stacks", "td", "version"]
 
-SOURCES = [Path(__file__).with_name(name) for name in ("limit.cpp", "limit_td.cpp")]
-CACHE = Path(__file__).with_name(".cache")
-FLAGS = ("-std=c++20", "-O3", "-march=native", f"-DOBS={OBS_DIM}", f"-DACTION={ACTION_DIM}")
+label = "C++ loop"
+stacks, sequences = limit_frames.stacks, limit_frames.sequences
+
 COLUMNS = {
     "obs": (np.float32, (OBS_DIM,)),
     "action": (np.float32, (ACTION_DIM,)),
@@ -42,36 +40,10 @@ class Columns(ctypes.Structure):
     ]
 
 
-def compiler() -> str:
-    """The system's C++ compiler."""
-    found = os.environ.get("CXX") or shutil.which("c++")
-    if found is None:
-        raise ImportError("no C++ compiler: install one or name it in CXX")
-    return found
-
-
-def version() -> str:
-    line = subprocess.run(
-        [compiler(), "--version"], check=True, capture_output=True, text=True
-    ).stdout
-    return f"{line.splitlines()[0]}, {' '.join(FLAGS)}"
-
-
 @functools.cache
-def library() -> ctypes.CDLL:
-    """The compiled loops, from ``bench/.cache`` when sources, compiler and flags are those of the last time."""
-    text = "".join(source.read_text() for source in SOURCES) + version()
-    key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = CACHE / f"limit-{key}.so"
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        (CACHE / ".gitignore").write_text("*\n")
-        scratch = path.with_suffix(f".{os.getpid()}")
-        command = [compiler(), *FLAGS, "-shared", "-fPIC", *map(str, SOURCES), "-o", str(scratch)]
-        if subprocess.run(command, check=False).returncode != 0:
-            raise ImportError("limit.cpp does not compile here; it is written for GCC")
-        scratch.replace(path)
-    loaded = ctypes.CDLL(str(path))
+def loops() -> ctypes.CDLL:
+    """The compiled loops over vectors and targets."""
+    loaded = library("limit.cpp", "limit_td.cpp")
     integer, pointer = ctypes.c_int64, ctypes.c_void_p
     loaded.limit_make.argtypes = [integer, *[pointer] * 6, ctypes.c_float, ctypes.c_uint64]
     loaded.limit_make.restype = pointer
@@ -87,28 +59,22 @@ def library() -> ctypes.CDLL:
 class Table:
     """The filled records."""
 
-    handle: int | None = None
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
 
     def __del__(self) -> None:
-        if self.handle is not None:
-            library().limit_free(self.handle)
+        loops().limit_free(self.handle)
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> Table:
-    if (obs_dim, action_dim) != (OBS_DIM, ACTION_DIM):
-        raise ValueError(
-            f"compiled for {OBS_DIM} and {ACTION_DIM} floats, got {obs_dim} and {action_dim}"
-        )
-    library()
-    return Table()
-
-
-def fill(table: Table, rows: Rows) -> None:
+def make(buffer: str, rows: Rows) -> Table | limit_frames.Store:
+    if buffer in ("stacks", "frames"):
+        return limit_frames.make(rows)
     seed = int.from_bytes(os.urandom(8), "little")
     pointers = [column.ctypes.data for column in vars(rows).values()]
-    table.handle = library().limit_make(len(rows), *pointers, GAMMA, seed)
-    if table.handle is None:
+    handle = loops().limit_make(len(rows), *pointers, GAMMA, seed)
+    if handle is None:
         raise MemoryError(f"no room for {len(rows)} rows")
+    return Table(handle)
 
 
 def block(size: int) -> dict[str, Array]:
@@ -124,7 +90,7 @@ def block(size: int) -> dict[str, Array]:
 
 
 def sample(table: Table, size: int) -> dict[str, Loop]:
-    run, out = library().limit_sample, block(size)
+    run, out = loops().limit_sample, block(size)
     where = Columns(*(out[name].ctypes.data for name, _ in Columns._fields_))
 
     def arrays(calls: int) -> dict[str, Array]:
@@ -144,7 +110,7 @@ def td(values: Values) -> dict[str, Loop]:
     def run(calls: int, next_q_target: Array | None) -> Array:
         arrays = (values.reward, values.discount, values.next_q, next_q_target, out)
         pointers = [None if array is None else array.ctypes.data for array in arrays]
-        library().limit_target(*pointers, *values.next_q.shape, calls)
+        loops().limit_target(*pointers, *values.next_q.shape, calls)
         return out
 
     return {

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from bench.rounds import TUNED
-from bench.tables import buffer_rows, table, td_rows
+from bench.tables import LOOP, MEMCPY, UNIFORM, buffer_rows, frame_rows, replay_rows, table, td_rows
 
 
 def faults(result: dict[str, Any], least: float = 0.05) -> str:
@@ -44,7 +44,8 @@ def headline(result: dict[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['kernel']}, Python {machine['python']}"
     )
     how = f"{settings['rounds']} rounds of about {1e3 * settings['seconds']:.0f} ms"
-    about = f"{result['date'][:10]}, {where}. {how}, {settings['rows']:,} rows. "
+    about = f"{result['date'][:10]}, {where}. {how}, {settings['rows']:,} rows"
+    about += f", {settings['frame_rows']:,} of frames. " if "frame_rows" in settings else ". "
     about += f"Load {machine['load']} before; {waited(result)}"
     missing = [
         f"{name} ({entry['missing']})"
@@ -66,16 +67,19 @@ def versions(result: dict[str, Any]) -> str:
 
 def page(result: dict[str, Any]) -> str:
     """Everything, as printed at the end of ``python -m bench``."""
-    tuned = table(
-        result,
-        [row for row in buffer_rows() if row.operations[0].endswith(("arrays", "tensors"))],
-        TUNED,
-    )
-    parts = [headline(result), table(result, buffer_rows()), table(result, td_rows())]
-    parts += [
-        f"The same with a tuned malloc in the peers' processes:\n\n{tuned}" if tuned else "",
-        faults(result),
+    plain = [row for row in buffer_rows() if row.operations[0].endswith(("arrays", "tensors"))]
+    plain += kind_rows("stacks")
+    tuned = table(result, plain, TUNED)
+    parts = [
+        headline(result),
+        table(result, buffer_rows()),
+        table(result, replay_rows(), yardsticks=(UNIFORM,)),
+        table(result, frame_rows(), yardsticks=(LOOP, MEMCPY)),
+        table(result, td_rows()),
     ]
+    if tuned:
+        parts += ["The same with a tuned malloc in the peers' processes:", tuned]
+    parts.append(faults(result))
     return "\n\n".join(part for part in parts if part)
 
 

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,9 @@ class Worker:
             pass
 
 
-def start(
-    names: Iterable[str], kinds: list[str], rows: int
-) -> Iterator[tuple[Worker, dict[str, Any]]]:
-    """Workers that have made and checked their buffers, each with its answer; none where nothing can be measured."""
-    for name in names:
+def start(wanted: Mapping[str, list[str]], rows: int) -> Iterator[tuple[Worker, dict[str, Any]]]:
+    """Workers that have made and checked the buffers of the kinds wanted of them, each with its answer."""
+    for name, kinds in wanted.items():
         worker = Worker(name)
         try:
             made = worker.ask("make", kinds=kinds, rows=rows)

@@ -7,20 +7,27 @@ action counts, cells are ranges.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-from bench.workloads import ACTIONS, BATCHES, SAMPLE_FORMS, TD_FORMS, TD_NAMES
+from bench.workloads import ACTIONS, BATCHES, FORMS, KINDS, SAMPLE_FORMS, TD_NAMES
 
 OURS, LIMIT = "sharpwave", "limit"
-PEERS = ("sb3", "rlox", "cpprb", "numpy", "torch")
+PEERS = ("sb3", "rlox", "cpprb", "tianshou", "numpy", "torch")
 FORM_WORDS = {
     "arrays": "arrays out",
     "arrays-read": "arrays out, every field read",
     "tensors": "tensors out",
     "tensors-read": "tensors out, every field read",
+}
+KIND_WORDS = {
+    "prioritized": "`sample({})` and `update_priorities`, prioritized",
+    "n_step": "`sample({})`, 5-step",
+    "without_replacement": "`sample({})`, without replacement",
+    "stacks": "`sample({})`, stacks of 4 frames",
+    "sequences": "`sample_sequences`, {} frames",
 }
 NONE = "–"
 
@@ -33,13 +40,53 @@ class Row:
     operations: tuple[str, ...]
 
 
-def buffer_rows() -> list[Row]:
-    rows = [
-        Row(f"`sample({size})`, {FORM_WORDS[form]}", (f"sample/{size}/{form}",))
-        for size in BATCHES
-        for form in SAMPLE_FORMS
+@dataclass(frozen=True)
+class Yardstick:
+    """What ours is measured by beside the peers: two columns, its time and the ratio.
+
+    ``operation`` gives the contender's operation that stands beside one of ours.
+    """
+
+    heads: tuple[str, str]
+    contender: str
+    operation: Callable[[str], str]
+    is_share: bool = True  # theirs of ours, in percent; or ours as a multiple of theirs
+
+
+LOOP = Yardstick(("C++ loop", "share of limit"), LIMIT, lambda name: name)
+MEMCPY = Yardstick(
+    ("memcpy", "share of memcpy"), LIMIT, lambda name: name.rpartition("/")[0] + "/memcpy"
+)
+UNIFORM = Yardstick(
+    ("our uniform `sample`", "ours ÷ that"),
+    OURS,
+    lambda name: "/".join(["sample", *name.split("/")[1:]]),
+    is_share=False,
+)
+
+
+def kind_rows(kind: str, forms: Sequence[str] | None = None) -> list[Row]:
+    """The rows of a kind, one an operation."""
+    sizes, words = KINDS[kind].sizes, KIND_WORDS.get(kind, "`sample({})`")
+    return [
+        Row(f"{words.format(size)}, {FORM_WORDS[form]}", (f"{kind}/{size}/{form}",))
+        for size in sizes
+        for form in forms or KINDS[kind].forms
     ]
-    return [*rows, Row("`add`, one transition", ("add",))]
+
+
+def buffer_rows() -> list[Row]:
+    return [*kind_rows("sample", SAMPLE_FORMS), Row("`add`, one transition", ("add",))]
+
+
+def replay_rows() -> list[Row]:
+    kinds = ("prioritized", "n_step", "without_replacement")
+    return [row for kind in kinds for row in kind_rows(kind)]
+
+
+def frame_rows() -> list[Row]:
+    added = Row("`add`, one transition of stacks", ("stacks_add",))
+    return [*kind_rows("stacks"), added, *kind_rows("sequences")]
 
 
 def td_rows() -> list[Row]:
@@ -50,7 +97,7 @@ def td_rows() -> list[Row]:
         )
         for name in TD_NAMES
         for size in BATCHES
-        for form in TD_FORMS
+        for form in FORMS
     ]
 
 
@@ -145,12 +192,30 @@ def fastest(result: dict[str, Any], row: Row, peers: Sequence[str]) -> str:
     return f"{span(found, 2)}×" if found else NONE
 
 
-def share(result: dict[str, Any], row: Row) -> str:
-    found = [100 * value for value in compared(result, row, LIMIT, OURS)]
-    return f"{span(found, 2)} %" if found else NONE
+def beside_cells(result: dict[str, Any], row: Row, yardstick: Yardstick) -> list[str]:
+    """The yardstick's time, and what ours is of it."""
+    other = Row(row.title, tuple(map(yardstick.operation, row.operations)))
+    times, found = medians(result, other, yardstick.contender), []
+    for ours, theirs in zip(row.operations, other.operations, strict=True):
+        a, b = series(result, theirs, yardstick.contender), series(result, ours, OURS)
+        if a and b:
+            found.append(ratios(a, b) if yardstick.is_share else ratios(b, a))
+    if not found:
+        return [span(times) if times else NONE, NONE]
+    ratio = (
+        f"{span([100 * each for each in found], 2)} %"
+        if yardstick.is_share
+        else f"{span(found, 2)}×"
+    )
+    return [span(times), ratio]
 
 
-def table(result: dict[str, Any], rows: Sequence[Row], suffix: str = "") -> str:
+def table(
+    result: dict[str, Any],
+    rows: Sequence[Row],
+    suffix: str = "",
+    yardsticks: Sequence[Yardstick] = (LOOP,),
+) -> str:
     """A Markdown table of the rows that anyone has, with the columns that are not empty."""
     rows = [
         row for row in rows if any(operation in result["timings"] for operation in row.operations)
@@ -159,18 +224,19 @@ def table(result: dict[str, Any], rows: Sequence[Row], suffix: str = "") -> str:
         row for row in rows if medians(result, row, OURS) or not row.operations[0].endswith("-read")
     ]
     peers = [p + suffix for p in PEERS if any(medians(result, row, p + suffix) for row in rows)]
-    if not peers:
+    # our sample alone, measured for the sake of another table, is no table
+    others = [*peers, *(yardstick.contender for yardstick in yardsticks)]
+    if not any(medians(result, row, each) for row in rows for each in others if each != OURS):
         return ""
     labels = [result["contenders"][peer]["label"] for peer in peers]
-    lines = [
-        ["µs a call", "sharpwave", *labels, "fastest peer ÷ ours", "C++ loop", "share of limit"]
+    heads = [head for yardstick in yardsticks for head in yardstick.heads]
+    lines = [["µs a call", "sharpwave", *labels, "fastest peer ÷ ours", *heads]]
+    lines += [
+        [row.title, own_cell(result, row)]
+        + [cell(result, row, peer) for peer in peers]
+        + [fastest(result, row, peers)]
+        + [text for each in yardsticks for text in beside_cells(result, row, each)]
+        for row in rows
     ]
-    for row in rows:
-        limit = medians(result, row, LIMIT)
-        lines.append(
-            [row.title, own_cell(result, row)]
-            + [cell(result, row, peer) for peer in peers]
-            + [fastest(result, row, peers), span(limit) if limit else NONE, share(result, row)]
-        )
     lines.insert(1, ["---"] + ["---:"] * (len(lines[0]) - 1))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from bench import workloads
-from bench.workloads import Loop, Rows
+from bench import checks, frames, workloads
+from bench.workloads import ACTION_DIM, Loop, Rows
 
 MODULES = {
     "sharpwave": "bench.peers.sharpwave",
@@ -34,13 +34,20 @@ MODULES = {
     "sb3": "bench.peers.sb3",
     "rlox": "bench.peers.rlox",
     "cpprb": "bench.peers.cpprb",
+    "tianshou": "bench.peers.tianshou",
     "numpy": "bench.peers.numpy_loop",
     "torch": "bench.peers.torch_eager",
 }
 
+MAKERS = {
+    "vectors": workloads.make_rows,
+    "stacks": frames.make_stacks,
+    "frames": frames.make_frames,
+}
+
 
 class Contender:
-    """What a worker holds: the contender's module, its filled buffer, and the loops of its operations."""
+    """What a worker holds: the contender's module, its filled buffers, and the loops of its operations."""
 
     def __init__(self, name: str) -> None:
         self.module: ModuleType = importlib.import_module(MODULES[name])
@@ -49,17 +56,15 @@ class Contender:
         one_thread()
 
     def make(self, kinds: list[str], rows: int) -> dict[str, Any]:
-        if not {"sample", "add"}.isdisjoint(kinds) and hasattr(self.module, "make"):
-            self.rows = workloads.make_rows(rows)
-            buffer = self.module.make(rows, workloads.OBS_DIM, workloads.ACTION_DIM)
-            self.module.fill(buffer, self.rows)
-            self.loops |= {
-                name: loop
-                for kind in kinds
-                if kind != "td"
-                for name, loop in self.buffered(kind, buffer)
-            }
-        if "td" in kinds and hasattr(self.module, "td"):
+        able = [kind for kind in kinds if hasattr(self.module, kind)]
+        buffered = [kind for kind in able if kind != "td"]
+        if buffered:
+            self.rows = MAKERS[workloads.KINDS[buffered[0]].rows](rows)
+        sorts = dict.fromkeys(workloads.KINDS[kind].buffer for kind in buffered)
+        buffers = {sort: self.module.make(sort, self.rows) for sort in sorts}
+        for kind in buffered:
+            self.loops |= dict(self.buffered(kind, buffers[workloads.KINDS[kind].buffer]))
+        if "td" in able:
             self.loops |= dict(self.targets())
         return {
             "label": self.module.label,
@@ -68,12 +73,15 @@ class Contender:
         }
 
     def buffered(self, kind: str, buffer: Any) -> Iterator[tuple[str, Loop]]:
-        if kind == "add" and hasattr(self.module, "add"):
-            yield "add", self.module.add(buffer, np.zeros(workloads.ACTION_DIM, np.float32))
-        if kind == "sample":
-            for size in workloads.BATCHES:
-                for form, loop in self.module.sample(buffer, size).items():
-                    yield f"sample/{size}/{form}", loop
+        work = getattr(self.module, kind)
+        if kind == "add":
+            yield kind, work(buffer, workloads.make_walk(), np.zeros(ACTION_DIM, np.float32))
+        elif kind == "stacks_add":
+            yield kind, work(buffer, frames.make_stack_walk(), np.int64(0))
+        for size in workloads.KINDS[kind].sizes:
+            for form, loop in work(buffer, size).items():
+                if form in (*workloads.KINDS[kind].forms, "memcpy"):
+                    yield f"{kind}/{size}/{form}", loop
 
     def targets(self) -> Iterator[tuple[str, Loop]]:
         for size in workloads.BATCHES:
@@ -83,15 +91,18 @@ class Contender:
                     yield f"{name}/{size}x{actions}/{form}", loop
 
     def check(self) -> dict[str, Any]:
-        """Draws one batch, or computes one target, by every loop, and compares it with what must come out."""
-        for operation, loop in self.loops.items():
-            if operation.startswith("sample"):
-                assert self.rows is not None
-                check_batch(operation, self.module.columns(loop(1)), self.rows)
-            elif operation != "add":
-                check_target(operation, np.asarray(loop(1)))
+        """Draws by every loop, or computes a target, and compares that with what must come out."""
+        checked = [name for name in self.loops if not name.endswith(("add", "memcpy"))]
+        for operation in checked:
+            loop = self.loops[operation]
+            if "target" in operation:
+                checks.check_target(operation, np.asarray(loop(1)))
+                continue
+            assert self.rows is not None
+            keeps_final = operation.split("/")[0] not in getattr(self.module, "loses_final", ())
+            checks.check(operation, loop, self.module.columns, self.rows, keeps_final)
         self.rows = None
-        return {"checked": [operation for operation in self.loops if operation != "add"]}
+        return {"checked": checked}
 
     def calibrate(self, operation: str, seconds: float) -> dict[str, Any]:
         """How many calls take this long, from ever longer trials."""
@@ -129,29 +140,6 @@ def page_faults() -> int:
 def one_thread() -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
-
-
-def check_batch(operation: str, columns: dict[str, Any], rows: Rows) -> None:
-    """Every row of the batch is, bit for bit, the stored row that its reward names."""
-    size = int(operation.split("/")[1])
-    index = columns["reward"].ravel().astype(np.int64)
-    if len(index) != size:
-        raise AssertionError(f"{operation}: {size} rows asked for, {len(index)} came")
-    for name, stored in vars(rows).items():
-        if name in columns and not np.array_equal(
-            columns[name].reshape(size, -1), stored[index].reshape(size, -1)
-        ):
-            raise AssertionError(f"{operation}: {name} differs from what was stored")
-
-
-def check_target(operation: str, out: Any) -> None:
-    """Equal to float64 within 1e-6 of the value's size."""
-    name, shape, _ = operation.split("/")
-    size, actions = map(int, shape.split("x"))
-    exact = workloads.td_exact(name, workloads.make_values(size, actions))
-    worst = np.max(np.abs(out - exact) / np.maximum(1, np.abs(exact)))
-    if not worst <= 1e-6:
-        raise AssertionError(f"{operation}: off by {worst:.1e}")
 
 
 def serve(name: str) -> None:

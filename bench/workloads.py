@@ -1,13 +1,14 @@
-"""What is measured: the rows, the steps that are added, the values of TD targets, and the operations' names.
+"""What is measured: kinds of operations, the rows they work on, the values of TD targets.
 
-A name is a path: ``sample/256/arrays``, ``add``, ``target/256x4/tensors`` (256 rows, 4 actions).
+An operation's name is a path: ``sample/256/arrays``, ``add``, ``sequences/64x80/tensors``,
+``target/256x4/tensors`` (256 rows, 4 actions). A kind is one entry of `KINDS`, and one function of
+that name in the module of each contender that can do it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,30 +17,68 @@ import numpy.typing as npt
 OBS_DIM, ACTION_DIM = 17, 6
 ROWS = 1_000_000
 GAMMA = 0.99
+N_STEP = 5
 BATCHES = (32, 256, 1024)
 ACTIONS = (2, 3, 4, 5, 6)
 SAMPLE_FORMS = ("arrays", "arrays-read", "tensors", "tensors-read")
+FORMS = ("arrays", "tensors")
 TD_NAMES = ("target", "double_target")
-TD_FORMS = ("arrays", "tensors")
-KINDS = ("sample", "add", "td")
 
 Array = npt.NDArray[Any]
 Loop = Callable[[int], Any]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Transitions in columns. The reward of row i is i, so that a sampled row says where it came from."""
+class Kind:
+    """Operations of one kind: what they work on, and the sizes and forms that they come in.
 
-    obs: Array
+    Kinds that work on the same rows are measured together, in the same processes.
+    """
+
+    rows: str  # "vectors", "stacks" or "frames"
+    buffer: str  # as the contenders' make() knows it
+    sizes: tuple[int | str, ...] = ()
+    forms: tuple[str, ...] = ()
+
+    def operations(self, kind: str) -> list[str]:
+        names = [f"{kind}/{size}/{form}" for size in self.sizes for form in self.forms]
+        return names or [kind]
+
+
+KINDS = {
+    "sample": Kind("vectors", "uniform", BATCHES, SAMPLE_FORMS),
+    "add": Kind("vectors", "uniform"),
+    "prioritized": Kind("vectors", "prioritized", BATCHES, FORMS),
+    "n_step": Kind("vectors", "n_step", BATCHES, FORMS),
+    "without_replacement": Kind("vectors", "without_replacement", BATCHES, FORMS),
+    "stacks": Kind("stacks", "stacks", (32, 256), ("tensors",)),
+    "stacks_add": Kind("stacks", "stacks"),
+    "sequences": Kind("frames", "frames", ("64x80",), ("tensors",)),
+    "td": Kind("values", ""),
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Transitions in columns. The reward of row i is i, so that a sampled row says where it came from.
+
+    ``obs`` and ``next_obs`` are arrays, or what is indexed like one (`bench.frames.Gathered`).
+    """
+
+    obs: Any
     action: Array
     reward: Array
-    next_obs: Array
+    next_obs: Any
     terminated: Array
     truncated: Array
 
     def __len__(self) -> int:
         return len(self.reward)
+
+    def parts(self, rows: int) -> Iterator[tuple[Array, ...]]:
+        """The columns of so many rows at a time."""
+        for begin in range(0, len(self), rows):
+            yield tuple(column[begin : begin + rows] for column in vars(self).values())
 
 
 @dataclass(frozen=True)
@@ -55,18 +94,13 @@ class Values:
 def make_rows(
     count: int, obs_dim: int = OBS_DIM, action_dim: int = ACTION_DIM, *, seed: int = 0
 ) -> Rows:
-    """``count`` transitions in episodes of about 1,000 steps, half of which terminate and half are truncated.
+    """``count`` transitions of vectors.
 
     Inside an episode the successor of a row is the next row's observation; where one ends, it is not.
     """
-    if count >= 2**24:
-        raise ValueError(
-            f"rows are numbered in float32, which is exact below {2**24}; got {count} rows"
-        )
     rng = np.random.default_rng(seed)
     obs = rng.random((count, obs_dim), dtype=np.float32)
-    terminated, truncated = rng.random((2, count)) < 0.0005
-    truncated &= ~terminated  # Stable-Baselines3 forgets a termination that comes with a timeout
+    terminated, truncated = make_ends(count, rng)
     ended = terminated | truncated
     ended[-1] = True
     next_obs = np.roll(obs, -1, axis=0)
@@ -81,13 +115,27 @@ def make_rows(
     )
 
 
-def make_steps(
-    shape: tuple[int, ...] = (OBS_DIM,), *, seed: int = 1
-) -> Iterator[tuple[Array, Array]]:
-    """Endless (obs, next_obs), as an environment gives them: each step's obs is the last one's next_obs."""
+def make_ends(count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Episodes of about 1,000 steps, half of which terminate and half are truncated."""
+    if count >= 2**24:
+        raise ValueError(
+            f"rows are numbered in float32, which is exact below {2**24}; got {count} rows"
+        )
+    terminated, truncated = rng.random((2, count)) < 0.0005
+    truncated &= ~terminated  # Stable-Baselines3 forgets a termination that comes with a timeout
+    return terminated, truncated
+
+
+def make_walk(shape: tuple[int, ...] = (OBS_DIM,), *, seed: int = 1) -> list[tuple[Array, Array]]:
+    """(obs, next_obs) of a round walk, as an environment gives them: each obs is the last next_obs."""
     rng = np.random.default_rng(seed)
-    walk = [rng.random(shape, dtype=np.float32) for _ in range(1024)]
-    return cycle(list(zip(walk, walk[1:] + walk[:1], strict=True)))
+    places = [rng.random(shape, dtype=np.float32) for _ in range(1024)]
+    return list(zip(places, places[1:] + places[:1], strict=True))
+
+
+def make_errors(size: int, count: int = 512, *, seed: int = 3) -> list[Array]:
+    """Random TD errors for so many updates, made before the clock runs."""
+    return list(np.random.default_rng(seed).standard_normal((count, size), dtype=np.float32))
 
 
 def make_values(batch: int, actions: int, *, seed: int = 2) -> Values:
@@ -110,19 +158,15 @@ def td_exact(name: str, values: Values) -> Array:
     return values.reward.astype(np.float64) + values.discount.astype(np.float64) * best
 
 
-def operations(kinds: tuple[str, ...] = KINDS) -> list[str]:
+def operations(kinds: tuple[str, ...] = tuple(KINDS)) -> list[str]:
     """The names of all operations of these kinds, in the order of the table."""
-    names = []
-    if "sample" in kinds:
-        names += [f"sample/{size}/{form}" for size in BATCHES for form in SAMPLE_FORMS]
-    if "add" in kinds:
-        names += ["add"]
+    names = [name for kind in kinds if kind != "td" for name in KINDS[kind].operations(kind)]
     if "td" in kinds:
         names += [
             f"{name}/{size}x{actions}/{form}"
             for name in TD_NAMES
             for size in BATCHES
             for actions in ACTIONS
-            for form in TD_FORMS
+            for form in FORMS
         ]
     return names

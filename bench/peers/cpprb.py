@@ -1,4 +1,5 @@
-"""cpprb: C++ and Cython. Constructor, ``add`` and ``sample`` as in its README, "Example Code".
+"""cpprb: C++ and Cython. Constructors, ``add``, ``sample`` and ``update_priorities`` as in its README,
+"Example Code", and on the pages "PER" and "Nstep" of its documentation.
 
 https://ymd_h.gitlab.io/cpprb/
 """
@@ -6,44 +7,66 @@ https://ymd_h.gitlab.io/cpprb/
 from __future__ import annotations
 
 from importlib.metadata import version as version_of
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 import cpprb
 import numpy as np
 from torch import from_numpy
 
-from bench.workloads import Array, Loop, Rows, make_steps
+from bench.checks import ALPHA, initial_errors
+from bench.workloads import GAMMA, N_STEP, Array, Loop, Rows, make_errors
 
 label = "cpprb"
+loses_final = ("n_step",)  # a window that an episode's end cuts short has no valid next_obs
 
 
 def version() -> str:
     return version_of("cpprb")
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> cpprb.ReplayBuffer:
-    return cpprb.ReplayBuffer(
-        capacity,
-        env_dict={
-            "obs": {"shape": obs_dim},
-            "act": {"shape": action_dim},
-            "rew": {},
-            "next_obs": {"shape": obs_dim},
-            "done": {},
-        },
-    )
-
-
-def fill(buffer: cpprb.ReplayBuffer, rows: Rows) -> None:
+def make(buffer: str, rows: Rows) -> cpprb.ReplayBuffer:
     # one done, as in the README; the flags are kept apart in the other buffers
+    fields = {
+        "obs": {"shape": rows.obs.shape[1]},
+        "act": {"shape": rows.action.shape[1]},
+        "rew": {},
+        "next_obs": {"shape": rows.obs.shape[1]},
+        "done": {},
+    }
+    if buffer == "prioritized":
+        made = cpprb.PrioritizedReplayBuffer(len(rows), fields, alpha=ALPHA)
+        add_all(made, rows)
+        made.update_priorities(np.arange(len(rows)), initial_errors(rows))
+        return made
+    if buffer == "n_step":
+        windows = {"size": N_STEP, "gamma": GAMMA, "rew": "rew", "next": "next_obs"}
+        made = cpprb.ReplayBuffer(len(rows), fields, Nstep=windows)
+        add_episodes(made, rows)
+        return made
+    made = cpprb.ReplayBuffer(len(rows), fields)
+    add_all(made, rows)
+    return made
+
+
+def add_all(buffer: cpprb.ReplayBuffer, rows: Rows) -> None:
     buffer.add(
         obs=rows.obs, act=rows.action, rew=rows.reward, next_obs=rows.next_obs, done=rows.terminated
     )
 
 
-def add(buffer: cpprb.ReplayBuffer, action: Array) -> Loop:
-    steps = make_steps()
+def add_episodes(buffer: cpprb.ReplayBuffer, rows: Rows) -> None:
+    # windows are formed as rows are added, in the caller's own arrays, hence the copies; they end
+    # where the buffer is told that the episode does
+    ends = np.flatnonzero(rows.terminated | rows.truncated) + 1
+    for begin, end in zip([0, *ends], [*ends, len(rows)], strict=True):
+        if begin < end:
+            add_all(buffer, Rows(*(column[begin:end].copy() for column in vars(rows).values())))
+            buffer.on_episode_end()
+
+
+def add(buffer: cpprb.ReplayBuffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
+    steps = cycle(walk)
 
     def loop(calls: int) -> None:
         for obs, next_obs in islice(steps, calls):
@@ -61,6 +84,29 @@ def sample(buffer: cpprb.ReplayBuffer, size: int) -> dict[str, Loop]:
     def tensors(calls: int) -> dict[str, Any]:
         for _ in range(calls):
             batch = {name: from_numpy(column) for name, column in buffer.sample(size).items()}
+        return batch
+
+    return {"arrays": arrays, "tensors": tensors}
+
+
+n_step = sample
+
+
+def prioritized(buffer: cpprb.PrioritizedReplayBuffer, size: int) -> dict[str, Loop]:
+    # it wants |TD|; taken beforehand, in its favour
+    errors = cycle([np.abs(error) for error in make_errors(size)])
+
+    def arrays(calls: int) -> dict[str, Array]:
+        for error in islice(errors, calls):
+            batch = buffer.sample(size, beta=0.4)
+            buffer.update_priorities(batch["indexes"], error)
+        return batch
+
+    def tensors(calls: int) -> dict[str, Any]:
+        for error in islice(errors, calls):
+            drawn = buffer.sample(size, beta=0.4)
+            batch = {name: from_numpy(column) for name, column in drawn.items()}
+            buffer.update_priorities(drawn["indexes"], error)
         return batch
 
     return {"arrays": arrays, "tensors": tensors}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
-from bench.workloads import Array, Loop, Rows, Values, make_steps
+from bench.workloads import Array, Loop, Rows, Values
 
 label = "NumPy"
 
@@ -28,6 +29,7 @@ class Buffer:
         self.truncated = np.zeros(capacity, bool)
         self.capacity, self.position, self.size = capacity, 0, 0
         self.rng = np.random.default_rng()
+        self.epoch, self.drawn = np.zeros(0, np.int64), 0
 
     def add(
         self,
@@ -49,8 +51,17 @@ class Buffer:
         self.size = min(self.size + 1, self.capacity)
 
     def sample(self, size: int) -> dict[str, Array]:
+        return self.take(self.rng.integers(0, self.size, size))
+
+    def sample_epoch(self, size: int) -> dict[str, Array]:
+        """The next rows of a shuffled order, and a new order when they run out."""
+        if self.drawn + size > len(self.epoch):
+            self.epoch, self.drawn = self.rng.permutation(self.size), 0
+        self.drawn += size
+        return self.take(self.epoch[self.drawn - size : self.drawn])
+
+    def take(self, index: Array) -> dict[str, Array]:
         # take is the faster spelling of array[index]
-        index = self.rng.integers(0, self.size, size)
         return {
             "obs": self.obs.take(index, axis=0),
             "action": self.action.take(index, axis=0),
@@ -61,18 +72,16 @@ class Buffer:
         }
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> Buffer:
-    return Buffer(capacity, obs_dim, action_dim)
-
-
-def fill(buffer: Buffer, rows: Rows) -> None:
+def make(buffer: str, rows: Rows) -> Buffer:
+    made = Buffer(len(rows), rows.obs.shape[1], rows.action.shape[1])
     for name, column in vars(rows).items():
-        getattr(buffer, name)[:] = column
-    buffer.size = len(rows)
+        getattr(made, name)[:] = column
+    made.size = len(rows)
+    return made
 
 
-def add(buffer: Buffer, action: Array) -> Loop:
-    steps = make_steps(buffer.obs.shape[1:])
+def add(buffer: Buffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
+    steps = cycle(walk)
 
     def loop(calls: int) -> None:
         for obs, next_obs in islice(steps, calls):
@@ -82,14 +91,22 @@ def add(buffer: Buffer, action: Array) -> Loop:
 
 
 def sample(buffer: Buffer, size: int) -> dict[str, Loop]:
+    return loops(buffer.sample, size)
+
+
+def without_replacement(buffer: Buffer, size: int) -> dict[str, Loop]:
+    return loops(buffer.sample_epoch, size)
+
+
+def loops(draw: Callable[[int], dict[str, Array]], size: int) -> dict[str, Loop]:
     def arrays(calls: int) -> dict[str, Array]:
         for _ in range(calls):
-            batch = buffer.sample(size)
+            batch = draw(size)
         return batch
 
     def tensors(calls: int) -> dict[str, Any]:
         for _ in range(calls):
-            batch = {name: from_numpy(column) for name, column in buffer.sample(size).items()}
+            batch = {name: from_numpy(column) for name, column in draw(size).items()}
         return batch
 
     try:

@@ -14,7 +14,7 @@ import numpy as np
 import rlox
 from torch import from_numpy
 
-from bench.workloads import Array, Loop, Rows, make_steps
+from bench.workloads import Array, Loop, Rows
 
 label = "rlox"
 
@@ -23,12 +23,11 @@ def version() -> str:
     return version_of("rlox")
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> rlox.ReplayBuffer:
-    return rlox.ReplayBuffer(capacity, obs_dim, action_dim)
-
-
-def fill(buffer: rlox.ReplayBuffer, rows: Rows) -> None:
-    buffer.push_batch(
+def make(buffer: str, rows: Rows) -> rlox.ReplayBuffer:
+    if buffer != "uniform":
+        raise ValueError(f"only its uniform buffer is measured, not {buffer!r}")
+    made = rlox.ReplayBuffer(len(rows), rows.obs.shape[1], rows.action.shape[1])
+    made.push_batch(
         rows.obs.ravel(),
         rows.next_obs.ravel(),
         rows.action.ravel(),
@@ -36,10 +35,11 @@ def fill(buffer: rlox.ReplayBuffer, rows: Rows) -> None:
         rows.terminated.astype(np.uint8),
         rows.truncated.astype(np.uint8),
     )
+    return made
 
 
-def add(buffer: rlox.ReplayBuffer, action: Array) -> Loop:
-    steps = make_steps()
+def add(buffer: rlox.ReplayBuffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
+    steps = cycle(walk)
 
     def loop(calls: int) -> None:
         for obs, next_obs in islice(steps, calls):

@@ -6,44 +6,69 @@ https://stable-baselines3.readthedocs.io/en/master/common/buffers.html
 from __future__ import annotations
 
 from importlib.metadata import version as version_of
-from itertools import islice
+from itertools import cycle, islice
 
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 
-from bench.workloads import Array, Loop, Rows, make_steps
+from bench.workloads import GAMMA, N_STEP, Array, Loop, Rows
 
 label = "Stable-Baselines3"
+loses_final = ("stacks",)  # optimize_memory_usage: the next episode's first is in its place
 
 
 def version() -> str:
     return version_of("stable-baselines3")
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> ReplayBuffer:
-    observation_space = spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
-    action_space = spaces.Box(-1, 1, (action_dim,), np.float32)
-    return ReplayBuffer(
-        capacity, observation_space, action_space, device="cpu", handle_timeout_termination=True
-    )
+def make(buffer: str, rows: Rows) -> ReplayBuffer:
+    if buffer == "stacks":
+        # what its users do with Atari: half the memory, and the last successor of an episode lost
+        made = ReplayBuffer(
+            len(rows),
+            spaces.Box(0, 255, rows.obs.shape[1:], np.uint8),
+            spaces.Discrete(18),
+            device="cpu",
+            optimize_memory_usage=True,
+            handle_timeout_termination=False,
+        )
+    else:
+        kind, options = ReplayBuffer, {}
+        if buffer == "n_step":
+            kind, options = NStepReplayBuffer, {"n_steps": N_STEP, "gamma": GAMMA}
+        made = kind(
+            len(rows),
+            spaces.Box(-np.inf, np.inf, rows.obs.shape[1:], np.float32),
+            spaces.Box(-1, 1, rows.action.shape[1:], np.float32),
+            device="cpu",
+            handle_timeout_termination=True,
+            **options,
+        )
+    write(made, rows)
+    return made
 
 
-def fill(buffer: ReplayBuffer, rows: Rows) -> None:
+def write(buffer: ReplayBuffer, rows: Rows) -> None:
     # its extend() is a loop over add(), ten seconds for a million rows; this writes the same arrays
-    buffer.observations[:, 0] = rows.obs
-    buffer.next_observations[:, 0] = rows.next_obs
-    buffer.actions[:, 0] = rows.action
-    buffer.rewards[:, 0] = rows.reward
-    buffer.dones[:, 0] = rows.terminated | rows.truncated
-    buffer.timeouts[:, 0] = rows.truncated
+    begin = 0
+    for obs, action, reward, next_obs, terminated, truncated in rows.parts(10_000):
+        part = slice(begin, begin + len(reward))
+        begin = part.stop
+        buffer.observations[part, 0] = obs
+        if not buffer.optimize_memory_usage:
+            buffer.next_observations[part, 0] = next_obs
+            buffer.timeouts[part, 0] = truncated
+        buffer.actions[part, 0] = action.reshape(len(action), -1)
+        buffer.rewards[part, 0] = reward
+        buffer.dones[part, 0] = terminated | truncated
     buffer.full = True
 
 
-def add(buffer: ReplayBuffer, action: Array) -> Loop:
+def add(buffer: ReplayBuffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
     # a leading axis of environments and one info each, as collect_rollouts hands them over
-    steps = make_steps((1, *buffer.obs_shape))
+    steps = cycle([(obs[np.newaxis], next_obs[np.newaxis]) for obs, next_obs in walk])
     actions = action[np.newaxis]
     reward, done, infos = (
         np.ones(1, np.float32),
@@ -58,6 +83,9 @@ def add(buffer: ReplayBuffer, action: Array) -> Loop:
     return loop
 
 
+stacks_add = add
+
+
 def sample(buffer: ReplayBuffer, size: int) -> dict[str, Loop]:
     def tensors(calls: int) -> ReplayBufferSamples:
         for _ in range(calls):
@@ -67,7 +95,12 @@ def sample(buffer: ReplayBuffer, size: int) -> dict[str, Loop]:
     return {"tensors": tensors}
 
 
+n_step = stacks = sample
+
+
 def columns(batch: ReplayBufferSamples) -> dict[str, Array]:
-    # dones leaves timeouts out: it says what others call terminated
-    names = {"obs": 0, "action": 1, "next_obs": 2, "terminated": 3, "reward": 4}
+    names = {"obs": 0, "action": 1, "next_obs": 2, "reward": 4}
+    if batch.observations.ndim == 2:
+        # dones leaves timeouts out, where they are kept: it says what others call terminated
+        names["terminated"] = 3
     return {name: batch[position].numpy() for name, position in names.items()}

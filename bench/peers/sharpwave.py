@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 import torch
 
 import sharpwave as sw
-from bench.workloads import GAMMA, Array, Loop, Rows, Values, make_steps
+from bench.checks import ALPHA, initial_errors
+from bench.frames import DEPTH
+from bench.workloads import GAMMA, N_STEP, Array, Loop, Rows, Values, make_errors
 
 label = "sharpwave"
 
@@ -18,21 +20,36 @@ def version() -> str:
     return sw.__version__
 
 
-def make(capacity: int, obs_dim: int, action_dim: int) -> sw.ReplayBuffer:
+def options(buffer: str) -> dict[str, Any]:
+    """What each sort of buffer is made with beside the defaults."""
+    return {
+        "uniform": {},
+        "prioritized": {"sampler": sw.Prioritized(alpha=ALPHA, beta=0.4)},
+        "n_step": {"n_step": N_STEP},
+        "without_replacement": {"sampler": sw.WithoutReplacement()},
+        "stacks": {"frame_stack": DEPTH},
+        "frames": {},
+    }[buffer]
+
+
+def empty(buffer: str, capacity: int, obs: sw.Field, action: sw.Field) -> sw.ReplayBuffer:
     return sw.ReplayBuffer(
-        capacity,
-        observation_space=sw.Field((obs_dim,), np.float32),
-        action_space=sw.Field((action_dim,), np.float32),
-        gamma=GAMMA,
+        capacity, observation_space=obs, action_space=action, gamma=GAMMA, **options(buffer)
     )
 
 
-def fill(buffer: sw.ReplayBuffer, rows: Rows) -> None:
-    buffer.extend(*vars(rows).values())
+def make(buffer: str, rows: Rows) -> sw.ReplayBuffer:
+    obs, action = (sw.Field(x.shape[1:], x.dtype) for x in (rows.obs, rows.action))
+    made = empty(buffer, len(rows), obs, action)
+    for part in rows.parts(1000):
+        made.extend(*part)
+    if buffer == "prioritized":
+        made.update_priorities(np.arange(len(rows)), initial_errors(rows))
+    return made
 
 
-def add(buffer: sw.ReplayBuffer, action: Array) -> Loop:
-    steps = make_steps()
+def add(buffer: sw.ReplayBuffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
+    steps = cycle(walk)
 
     def loop(calls: int) -> None:
         for obs, next_obs in islice(steps, calls):
@@ -72,6 +89,40 @@ def sample(buffer: sw.ReplayBuffer, size: int) -> dict[str, Loop]:
         "tensors": tensors,
         "tensors-read": tensors_read,
     }
+
+
+n_step = without_replacement = stacks = sample
+stacks_add = add
+
+
+def prioritized(buffer: sw.ReplayBuffer, size: int) -> dict[str, Loop]:
+    made = make_errors(size)
+    errors, error_tensors = cycle(made), cycle([torch.from_numpy(error) for error in made])
+
+    def arrays(calls: int) -> Any:
+        for error in islice(errors, calls):
+            batch = buffer.sample(size)
+            buffer.update_priorities(batch.index, error)
+        return batch
+
+    def tensors(calls: int) -> Any:
+        for error in islice(error_tensors, calls):
+            batch = buffer.sample(size).torch()
+            buffer.update_priorities(batch.index, error)
+        return batch
+
+    return {"arrays": arrays, "tensors": tensors}
+
+
+def sequences(buffer: sw.ReplayBuffer, size: str) -> dict[str, Loop]:
+    count, length = map(int, size.split("x"))
+
+    def tensors(calls: int) -> Any:
+        for _ in range(calls):
+            batch = buffer.sample_sequences(count, length).torch()
+        return batch
+
+    return {"tensors": tensors}
 
 
 def columns(batch: Any) -> dict[str, Array]:

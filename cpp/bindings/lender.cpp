@@ -127,14 +127,21 @@ std::shared_ptr<Loan> Lender::lend(const BatchShape& shape, const Schema& schema
     if (loan->layout().options == options && loan.use_count() == 1 && loan->is_back()) return loan;
   }
   auto loan = std::make_shared<Loan>(shape, schema, pool, options);
-  if (loan->layout().bytes > kLargestKept) return loan;
-  if (loans_.size() < kKept) {
-    loans_.push_back(loan);
-  } else {
-    oldest_ = (oldest_ + 1) % kKept;
-    loans_[oldest_] = loan;
-  }
+  keep(loan);
   return loan;
+}
+
+void Lender::keep(const std::shared_ptr<Loan>& loan) {
+  const std::size_t bytes = loan->layout().bytes;
+  if (bytes > BlockPool::kMostKept) return;
+  while (loans_.size() == kKept || bytes_ + bytes > BlockPool::kMostKept) {
+    // Ends here, when the list is whole again: what is let go may call back.
+    const std::shared_ptr<Loan> oldest = std::move(loans_.front());
+    bytes_ -= oldest->layout().bytes;
+    loans_.erase(loans_.begin());
+  }
+  bytes_ += bytes;
+  loans_.push_back(loan);
 }
 
 }  // namespace sharpwave::bindings

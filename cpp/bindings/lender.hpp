@@ -85,10 +85,11 @@ class Lender {
 
  private:
   static constexpr std::size_t kKept = 4;
-  static constexpr std::size_t kLargestKept = std::size_t{64} << 20;  // bytes
 
-  std::vector<std::shared_ptr<Loan>> loans_;
-  std::size_t oldest_ = 0;
+  void keep(const std::shared_ptr<Loan>& loan);
+
+  std::vector<std::shared_ptr<Loan>> loans_;  // oldest first
+  std::size_t bytes_ = 0;                     // of their blocks: at most BlockPool::kMostKept
 };
 
 }  // namespace sharpwave::bindings

@@ -1,6 +1,8 @@
 #include "sharpwave/batch.hpp"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace sharpwave {
 namespace {
@@ -47,20 +49,30 @@ Memory BlockPool::take(std::size_t bytes) {
     const auto fits = [bytes](const Memory& block) { return block.size() == bytes; };
     const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
     if (found != free_.rend()) {
-      Memory block = std::move(*found);
-      free_.erase(std::next(found).base());
-      return block;
+      return remove(static_cast<std::size_t>(std::distance(found, free_.rend())) - 1);
     }
   }
   check_memory_available(bytes);
   return Memory(bytes);
 }
 
+Memory BlockPool::remove(std::size_t i) {
+  Memory block = std::move(free_[i]);
+  free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+  free_bytes_ -= block.size();
+  return block;
+}
+
 void BlockPool::give_back(Memory block) noexcept {
-  if (block.size() > kLargestKept) return;
+  if (block.size() > kMostKept) return;
+  std::array<Memory, kKept> oldest;  // unmapped when the lock is no longer held
   const std::lock_guard lock(mutex_);
   if (free_.capacity() < kKept) free_.reserve(kKept);
-  if (free_.size() == kKept) free_.erase(free_.begin());
+  for (Memory& each : oldest) {
+    if (free_.size() < kKept && free_bytes_ + block.size() <= kMostKept) break;
+    each = remove(0);
+  }
+  free_bytes_ += block.size();
   free_.push_back(std::move(block));
 }
 

@@ -50,20 +50,26 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
  public:
   using Block = std::shared_ptr<std::byte>;
 
+  // Bytes that wait for their next use at most: three batches of 64 sequences of 80 Atari frames. A
+  // block past that costs its pages anew at each batch, which is more than filling it.
+  static constexpr std::size_t kMostKept = std::size_t{256} << 20;
+
   // A block of at least `bytes` bytes that nobody else holds. THROWS OutOfMemory.
   Block lend(std::size_t bytes);
   [[nodiscard]] std::size_t free_blocks() const;
 
  private:
-  // Blocks that wait for their next use: few, and none that would be missed elsewhere.
+  // Blocks that wait for their next use.
   static constexpr std::size_t kKept = 8;
-  static constexpr std::size_t kLargestKept = std::size_t{64} << 20;
 
   Memory take(std::size_t bytes);
   void give_back(Memory block) noexcept;
+  Memory remove(std::size_t i);
 
   mutable std::mutex mutex_;
-  std::vector<Memory> free_;  // guarded by mutex_, newest last: it is the one still in the cache
+  // Guarded by mutex_.
+  std::vector<Memory> free_;  // newest last: it is the one still in the cache
+  std::size_t free_bytes_ = 0;
 };
 
 }  // namespace sharpwave

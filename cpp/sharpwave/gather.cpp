@@ -24,7 +24,9 @@ const Frames* frames_of(const Transitions& from, std::size_t field) {
 }  // namespace
 
 FieldGather gather_for(const Field& field) {
-  return {kernels().gather_for(field), field.sampled_bytes(), field.decode.divisor};
+  const auto kernel = [&](Store store) { return kernels().gather_for(field, store); };
+  return {kernel(Store::kCached), kernel(Store::kStreamed), field.sampled_bytes(),
+          field.decode.divisor};
 }
 
 Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_step)
@@ -42,7 +44,7 @@ Gather::Gather(const Schema& schema, const Transitions& from, const NStep& n_ste
     const std::size_t offset = is_hot(column) ? table.offset(f) : 0;
     const FieldGather gather = gather_for(frames != nullptr ? field.frame() : field);
     const Path path{f, offset, gather, frames};
-    longest = std::max(longest, column.bytes);
+    longest = std::max({longest, column.bytes, frames == nullptr ? 0 : frames->frame_bytes()});
     if (is_hot(column) && f < obs_fields_) obs_bytes_ = offset + column.bytes;
     auto& plain = is_hot(column) ? hot_ : cold_;
     (frames != nullptr ? stacks_ : plain).push_back(path);
@@ -129,29 +131,45 @@ void Gather::copy_hot(Rows rows, std::size_t begin, const Target& to) {
   for (const Path& path : stacks_) copy_stacks(path, rows.size(), begin, to);
 }
 
-// A row's stack and its successor's in turn: most of their frames are the same.
-void Gather::copy_stacks(const Path& path, std::size_t count, std::size_t begin,
-                         const Target& to) const {
-  const std::size_t bytes = path.frames->depth() * path.gather.bytes;
+// A row's stack and its successor's in turn: most of their frames are the same. The next row's
+// frames are asked for before, by their heads: the hardware's streamer does the rest.
+void Gather::copy_stacks(const Path& path, std::size_t count, std::size_t begin, const Target& to) {
+  const std::size_t depth = path.frames->depth();
+  const std::size_t bytes = depth * path.gather.bytes;
   std::byte* obs = to.block + to.layout.fields[path.field] + begin * bytes;
   std::byte* next_obs = to.block + to.layout.next_obs[path.field] + begin * bytes;
+  frames_.resize(2 * count * depth);
+  const std::byte** at = frames_.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    at = locate_frames(path, records_[i], at);
+    at = locate_frames(path, next_records_[i], at);
+  }
+  const std::span<const std::byte* const> frames = frames_;
   for (std::size_t i = 0; i < count; ++i, obs += bytes, next_obs += bytes) {
-    copy_stack(path, records_[i], obs);
-    copy_stack(path, next_records_[i], next_obs);
+    const auto own = frames.subspan(2 * i * depth);
+    if (i + 1 < count) prefetch_heads(path, own.subspan(2 * depth, depth));
+    path.gather(obs, own.data(), 0, depth, to.store());
+    path.gather(next_obs, own.data() + depth, 0, depth, to.store());
   }
 }
 
-void Gather::copy_stack(const Path& path, const std::byte* record, std::byte* out) const {
+const std::byte** Gather::locate_frames(const Path& path, const std::byte* record,
+                                        const std::byte** out) const {
   const std::size_t depth = path.frames->depth();
-  if (record == zeros_.data()) {
-    std::memset(out, 0, depth * path.gather.bytes);
-    return;
-  }
+  if (record == zeros_.data()) return std::fill_n(out, depth, record);
   for (std::size_t i = 0; i < depth; ++i) {
     Frames::Reference frame = 0;
     std::memcpy(&frame, record + path.offset + i * sizeof(frame), sizeof(frame));
-    const std::byte* const at = path.frames->at(frame);
-    path.gather(out + i * path.gather.bytes, &at, 0, 1);
+    *out++ = path.frames->at(frame);
+  }
+  return out;
+}
+
+void Gather::prefetch_heads(const Path& path, std::span<const std::byte* const> frames) {
+  constexpr std::size_t kHead = 512;
+  const std::size_t head = std::min(path.frames->frame_bytes(), kHead);
+  for (const std::byte* const frame : frames) {
+    for (std::size_t at = 0; at < head; at += kLine) prefetch(frame + at);
   }
 }
 
@@ -184,13 +202,13 @@ void Gather::copy_cold(Rows rows, const Target& to) {
         const std::uint64_t row = rows[begin + i];
         pointers[i] = row == kPadding ? zeros_.data() : column.row(row);
       }
-      path.gather(out + to.layout.fields[path.field], pointers.data(), 0, count);
+      path.gather(out + to.layout.fields[path.field], pointers.data(), 0, count, to.store());
       if (path.field >= obs_fields_) continue;
       for (std::size_t i = 0; i < count; ++i) {
         const std::uint64_t row = lasts[begin + i];
         pointers[i] = row == kPadding ? zeros_.data() : successor(path.field, row);
       }
-      path.gather(out + to.layout.next_obs[path.field], pointers.data(), 0, count);
+      path.gather(out + to.layout.next_obs[path.field], pointers.data(), 0, count, to.store());
     }
   }
 }

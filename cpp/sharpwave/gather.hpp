@@ -28,17 +28,25 @@ struct Target {
   [[nodiscard]] Value* column(std::size_t offset) const {
     return reinterpret_cast<Value*>(block + offset);
   }
+
+  // A batch that a cache of a few MiB does not hold goes past it (docs/decisions/0012).
+  [[nodiscard]] Store store() const {
+    constexpr std::size_t kLargestCached = std::size_t{8} << 20;
+    return layout.bytes > kLargestCached ? Store::kStreamed : Store::kCached;
+  }
 };
 
 // A field's values on their way to a column: copied, or decoded in the same pass.
 struct FieldGather {
   GatherKernel kernel;
-  std::size_t bytes;  // of a row's value in the column
+  GatherKernel streamed;  // past the caches
+  std::size_t bytes;      // of a row's value in the column
   float divisor;
 
   void operator()(std::byte* out, const std::byte* const* rows, std::size_t offset,
-                  std::size_t count) const {
-    kernel(out, rows, offset, bytes, count, divisor);
+                  std::size_t count, Store store = Store::kCached) const {
+    const GatherKernel chosen = store == Store::kStreamed ? streamed : kernel;
+    chosen(out, rows, offset, bytes, count, divisor);
   }
 };
 
@@ -127,8 +135,11 @@ class Gather {
   [[nodiscard]] const std::byte* successor(std::size_t field, std::uint64_t row) const;
   void locate(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);
   void locate_windows(std::span<const std::uint64_t> rows, std::size_t begin, const Target& to);
-  void copy_stacks(const Path& path, std::size_t count, std::size_t begin, const Target& to) const;
-  void copy_stack(const Path& path, const std::byte* record, std::byte* out) const;
+  void copy_stacks(const Path& path, std::size_t count, std::size_t begin, const Target& to);
+  // Writes where the frames of a record's stack lie, and returns the place behind.
+  const std::byte** locate_frames(const Path& path, const std::byte* record,
+                                  const std::byte** out) const;
+  static void prefetch_heads(const Path& path, std::span<const std::byte* const> frames);
   [[nodiscard]] const std::byte* next_record(const std::byte* record, Meta meta) const;
 
   // Immutable after construction.
@@ -141,13 +152,14 @@ class Gather {
   std::vector<Path> hot_;
   std::vector<Path> stacks_;
   std::vector<Path> cold_;
-  std::vector<std::byte> zeros_;  // as long as the longest record and large field
+  std::vector<std::byte> zeros_;  // as long as the longest record, large field and frame
 
   // Scratch.
   Pointers records_{};
   Pointers next_records_{};
   std::array<float, kTile> rewards_{};
-  std::vector<std::uint64_t> lasts_;  // the last row of each window, where that is not the row
+  std::vector<const std::byte*> frames_;  // of a tile's stacks: a row's, its successor's, and so on
+  std::vector<std::uint64_t> lasts_;      // the last row of each window, where that is not the row
 };
 
 }  // namespace sharpwave

@@ -40,6 +40,35 @@ TEST_CASE("the block given back last is lent first") {
   CHECK(pool->lend(2000).get() != address);
 }
 
+TEST_CASE("the oldest free blocks go when together they are more than the pool keeps") {
+  const auto pool = std::make_shared<BlockPool>();
+  constexpr std::size_t kThird = BlockPool::kMostKept / 3;
+  auto first = pool->lend(kThird), second = pool->lend(kThird), third = pool->lend(kThird + 64);
+  first.reset();
+  second.reset();
+  CHECK(pool->free_blocks() == 2);
+  third.reset();
+  CHECK(pool->free_blocks() == 2);
+  const auto newest = pool->lend(kThird + 64), older = pool->lend(kThird);
+  CHECK(pool->free_blocks() == 0);
+}
+
+TEST_CASE("a block that is larger than all that the pool keeps is not kept") {
+  const auto pool = std::make_shared<BlockPool>();
+  pool->lend(BlockPool::kMostKept);
+  CHECK(pool->free_blocks() == 1);
+  pool->lend(BlockPool::kMostKept + 1);
+  CHECK(pool->free_blocks() == 1);
+}
+
+TEST_CASE("at most eight blocks are kept") {
+  const auto pool = std::make_shared<BlockPool>();
+  std::vector<BlockPool::Block> blocks;
+  for (std::size_t i = 1; i <= 10; ++i) blocks.push_back(pool->lend(i * 100));
+  blocks.clear();
+  CHECK(pool->free_blocks() == 8);
+}
+
 TEST_CASE("a block outlives every other owner of the pool") {
   auto pool = std::make_shared<BlockPool>();
   const auto block = pool->lend(100);

@@ -42,8 +42,9 @@ template <typename Value, typename Stored>
 std::vector<Value> decode(const Field& field, const std::vector<Stored>& stored) {
   std::vector<Value> out(field.values());
   const auto* const row = reinterpret_cast<const std::byte*>(stored.data());
-  sharpwave::kernels().gather_for(field)(reinterpret_cast<std::byte*>(out.data()), &row, 0,
-                                         field.sampled_bytes(), 1, field.decode.divisor);
+  sharpwave::kernels().gather_for(field, sharpwave::Store::kCached)(
+      reinterpret_cast<std::byte*>(out.data()), &row, 0, field.sampled_bytes(), 1,
+      field.decode.divisor);
   return out;
 }
 

@@ -26,11 +26,34 @@ TEST_CASE("gathering copies every size of row from every stride") {
       for (auto& row : rows) row = source.data() + rng.below(kRows) * stride;
       std::vector<std::byte> out(count * bytes + 1, std::byte{0x5A});
       const Field field{"obs", "uint8", 1, {static_cast<std::int64_t>(bytes)}};
-      sharpwave::kernels().gather_for(field)(out.data(), rows.data(), offset, bytes, count, 1.0F);
+      sharpwave::kernels().gather_for(field, sharpwave::Store::kCached)(out.data(), rows.data(),
+                                                                        offset, bytes, count, 1.0F);
       for (std::size_t i = 0; i < count; ++i) {
         CHECK(std::memcmp(out.data() + i * bytes, rows[i] + offset, bytes) == 0);
       }
       CHECK(out.back() == std::byte{0x5A});  // nothing is written behind the last row
+    }
+  }
+}
+
+TEST_CASE("streaming copies every size of row to every place") {
+  sharpwave::Rng rng(3);
+  constexpr std::size_t kRows = 5;
+  for (const std::size_t bytes : {4, 200, 257, 258, 319, 320, 321, 384, 1000, 4097, 7056}) {
+    const Field field{"obs", "uint8", 1, {static_cast<std::int64_t>(bytes)}};
+    const auto gather = sharpwave::kernels().gather_for(field, sharpwave::Store::kStreamed);
+    std::vector<std::byte> source(kRows * bytes);
+    for (std::byte& value : source) value = static_cast<std::byte>(rng.next());
+    std::vector<const std::byte*> rows(kRows);
+    for (auto& row : rows) row = source.data() + rng.below(kRows) * bytes;
+    for (std::size_t shift = 1; shift <= 64; ++shift) {
+      std::vector<std::byte> out(shift + kRows * bytes + 1, std::byte{0x5A});
+      gather(out.data() + shift, rows.data(), 0, bytes, kRows, 1.0F);
+      for (std::size_t i = 0; i < kRows; ++i) {
+        CHECK(std::memcmp(out.data() + shift + i * bytes, rows[i], bytes) == 0);
+      }
+      CHECK(out[shift - 1] == std::byte{0x5A});
+      CHECK(out.back() == std::byte{0x5A});
     }
   }
 }
@@ -47,8 +70,8 @@ TEST_CASE("decoding reads every length from every stride and writes nothing behi
     for (auto& row : rows) row = source.data() + rng.below(kCount) * stride;
     const std::size_t bytes = field.sampled_bytes();
     std::vector<std::byte> out(kCount * bytes + 1, std::byte{0x5A});
-    sharpwave::kernels().gather_for(field)(out.data(), rows.data(), offset, bytes, kCount,
-                                           field.decode.divisor);
+    sharpwave::kernels().gather_for(field, sharpwave::Store::kCached)(
+        out.data(), rows.data(), offset, bytes, kCount, field.decode.divisor);
     for (std::size_t i = 0; i < kCount; ++i) {
       const auto expected = reference::decoded(field, rows[i] + offset);
       CHECK(std::memcmp(out.data() + i * bytes, expected.data(), bytes) == 0);

@@ -1,10 +1,10 @@
-"""The benchmark's own arithmetic, its protocol between processes, and the bare loop's output."""
+"""The benchmark's own arithmetic, its tables and its protocol between processes."""
 
 from __future__ import annotations
 
+import argparse
 import doctest
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +15,17 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import learn, learners, limit, machine, report, rounds, tables, worker, workloads
-
-needs_compiler = pytest.mark.skipif(
-    shutil.which("c++") is None and "CXX" not in os.environ, reason="limit.cpp needs a C++ compiler"
+from bench import (
+    __main__ as main,
+)
+from bench import (
+    learn,
+    learners,
+    machine,
+    memory,
+    report,
+    rounds,
+    tables,
 )
 
 
@@ -47,6 +54,7 @@ def result() -> dict[str, Any]:
             "sb3": {"label": "SB3", "version": "2.9"},
             "rlox": {"label": "rlox", "version": "1.2"},
             "torch": {"label": "PyTorch", "version": "2.13"},
+            "tianshou": {"label": "Tianshou", "version": "2.0"},
             "cpprb": {"missing": "No module named 'cpprb'"},
         },
         "timings": {
@@ -62,6 +70,13 @@ def result() -> dict[str, Any]:
             "add": timings(
                 sharpwave=[100.0, 100.0, 100.0], rlox=[250.0, 260.0, 240.0], sb3=[3000.0] * 3
             ),
+            "prioritized/32/arrays": timings(
+                sharpwave=[2000.0, 2000.0, 5000.0], tianshou=[40000.0, 20000.0, 30000.0]
+            ),
+            "stacks/32/tensors": timings(
+                sharpwave=[100.0, 100.0, 100.0], limit=[80.0, 80.0, 80.0], sb3=[300.0, 300.0, 300.0]
+            ),
+            "stacks/32/memcpy": timings(limit=[150.0, 150.0, 150.0]),
             "target/32x2/arrays": timings(sharpwave=[200.0, 200.0, 200.0], limit=[20.0] * 3),
             "target/32x2/tensors": timings(
                 sharpwave=[400.0, 400.0, 400.0], torch=[4000.0, 4000.0, 4000.0]
@@ -90,6 +105,41 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios(result: dict[str, Any]) -> N
 def test_the_fastest_peer_is_the_one_in_the_last_ratio(result: dict[str, Any]) -> None:
     row = line(tables.table(result, tables.buffer_rows()), "`add`, one transition")
     assert row[2:] == ["3.00 (30×)", "0.250 (2.5×)", "2.5×", "–", "–"]
+
+
+def test_replay_is_compared_with_our_uniform_sample_of_the_same_form(
+    result: dict[str, Any],
+) -> None:
+    text = tables.table(result, tables.replay_rows(), yardsticks=(tables.UNIFORM,))
+    row = line(text, "`sample(32)` and `update_priorities`, prioritized, arrays out")
+    # the rounds' ratios are 2, 2 and 2.5
+    assert row[2:] == ["30.0 (10×)", "10×", "1.00", "2.0×"]
+
+
+def test_frames_are_compared_with_the_bare_loop_and_with_memcpy(result: dict[str, Any]) -> None:
+    text = tables.table(result, tables.frame_rows(), yardsticks=(tables.LOOP, tables.MEMCPY))
+    row = line(text, "`sample(32)`, stacks of 4 frames, tensors out")
+    assert row[2:] == ["0.300 (3.0×)", "3.0×", "0.080", "80 %", "0.150", "150 %"]
+    assert text in report.page(result)
+
+
+def test_our_sample_alone_is_no_table(result: dict[str, Any]) -> None:
+    ours = result["timings"]["sample/32/arrays"]["sharpwave"]
+    result["timings"] = {"sample/32/arrays": {"sharpwave": ours}}
+    assert tables.table(result, tables.buffer_rows()) == ""
+
+
+def test_a_kind_is_measured_with_those_of_the_same_rows_and_beside_uniform() -> None:
+    assert main.wanted(["sharpwave", "cpprb"], ["prioritized"]) == {
+        "sharpwave": ["sample", "prioritized"],
+        "cpprb": ["prioritized"],
+    }
+    assert main.wanted(["sb3"], ["stacks", "stacks_add"]) == {
+        "sb3": ["stacks", "stacks_add"],
+        "sb3+malloc": ["stacks"],
+    }
+    with pytest.raises(argparse.ArgumentTypeError, match="no such kind: juggle"):
+        main.kinds_of("add,juggle")
 
 
 def test_fields_read_are_compared_with_a_peer_that_always_makes_them(
@@ -121,7 +171,7 @@ def test_time_that_others_held_the_processor_is_left_out(result: dict[str, Any])
 
 
 def test_examples_of_the_reports_are_true() -> None:
-    for module in (report, tables, learn):
+    for module in (report, tables, learn, main, memory):
         assert doctest.testmod(module).failed == 0
 
 
@@ -154,7 +204,7 @@ def test_a_contender_that_is_not_installed_is_named(
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     )
-    ((_, about),) = rounds.start(["rlox"], ["add"], 10)
+    ((_, about),) = rounds.start({"rlox": ["add"]}, 10)
     assert about == {"missing": "No module named 'rlox'"}
 
 
@@ -168,54 +218,6 @@ def test_every_round_times_every_worker_once(numpy_worker: rounds.Worker) -> Non
         "waited": 3,
     }
     assert measured["sample/32/arrays"] == {}
-
-
-def test_the_check_finds_a_row_that_was_not_stored() -> None:
-    rows = workloads.make_rows(100)
-    batch = {name: column[10:42].copy() for name, column in vars(rows).items()}
-    worker.check_batch("sample/32/arrays", batch, rows)
-    batch["next_obs"][3, 5] = np.nextafter(batch["next_obs"][3, 5], np.float32(2))
-    with pytest.raises(AssertionError, match="next_obs differs from what was stored"):
-        worker.check_batch("sample/32/arrays", batch, rows)
-
-
-def test_the_check_finds_a_target_that_is_off() -> None:
-    exact = workloads.td_exact("target", workloads.make_values(32, 4))
-    worker.check_target("target/32x4/arrays", exact.astype(np.float32))
-    with pytest.raises(AssertionError, match="off by"):
-        worker.check_target("target/32x4/arrays", exact + 2e-5)
-
-
-@needs_compiler
-# on both sides of the distances at which the loop prefetches
-@pytest.mark.parametrize("size", [1, 15, 16, 17, 63, 64, 65, 80, 81, 300])
-def test_the_bare_loop_gathers_what_numpy_gathers(size: int) -> None:
-    rows = workloads.make_rows(1000)
-    table = limit.make(len(rows), workloads.OBS_DIM, workloads.ACTION_DIM)
-    limit.fill(table, rows)
-    batch = limit.sample(table, size)["arrays"](3)
-    index = batch["index"]
-    assert index.min() >= 0 and index.max() < 1000 and len(set(index)) > size // 2
-    for name, stored in vars(rows).items():
-        np.testing.assert_array_equal(batch[name], stored[index])
-    np.testing.assert_array_equal(
-        batch["discount"], np.where(rows.terminated[index], 0, np.float32(0.99))
-    )
-
-
-@needs_compiler
-@pytest.mark.parametrize("actions", workloads.ACTIONS)
-def test_the_bare_loop_computes_targets(actions: int) -> None:
-    for name, loop in limit.td(workloads.make_values(256, actions)).items():
-        worker.check_target(f"{name.split('/')[0]}/256x{actions}/arrays", loop(1))
-
-
-def test_rows_are_chained_inside_an_episode_and_not_across_its_end() -> None:
-    rows = workloads.make_rows(20_000)
-    ended = rows.terminated | rows.truncated
-    chained = np.all(rows.next_obs[:-1] == rows.obs[1:], axis=1)
-    assert 0 < ended.sum() < 100
-    np.testing.assert_array_equal(chained, ~ended[:-1])
 
 
 def test_cleanrls_script_is_adapted_or_refused() -> None:

@@ -17,6 +17,7 @@
 
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
 #define SHARPWAVE_X86_TARGETS 1
+#include <immintrin.h>
 #endif
 
 namespace sharpwave {

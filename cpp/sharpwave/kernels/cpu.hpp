@@ -44,11 +44,15 @@ struct PriorityRule {
   float eps;
 };
 
+// How large values that are copied as they are reach memory: as usual, or past the caches, which is
+// faster where they are more than the caches hold. Others are stored as usual.
+enum class Store : bool { kCached, kStreamed };
+
 struct Kernels {
   const char* name;
 
   // The kernel for this field's values, which copies or decodes them.
-  GatherKernel (*gather_for)(const Field& field);
+  GatherKernel (*gather_for)(const Field& field, Store store);
 
   // out = reward + discount * max_a next_q
   void (*target_f32)(const float* reward, const float* discount, QValues<float> next_q, float* out);

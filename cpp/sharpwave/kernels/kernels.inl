@@ -42,26 +42,9 @@ void gather_words(std::byte* out, const std::byte* const* rows, std::size_t offs
     copy_words<kWords>(out + i * bytes, rows[i] + offset, bytes);
 }
 
-// Asks for the row that comes soon. Past 4 KiB the hardware's streamer does better than we could;
-// it only needs the row's head early.
-inline void prefetch_soon(const std::byte* const* rows, std::size_t i, std::size_t count,
-                          std::size_t offset, std::size_t bytes) {
-  const bool is_short = bytes <= 4096;
-  const std::size_t soon = i + (is_short ? 8 : 1);
-  const std::size_t head = is_short ? bytes : 512;
-  if (soon >= count) return;
-  for (std::size_t at = 0; at < head; at += 64) __builtin_prefetch(rows[soon] + offset + at, 0, 2);
-}
+#include "sharpwave/kernels/large.inl"
 
-inline void gather_cold(std::byte* out, const std::byte* const* rows, std::size_t offset,
-                        std::size_t bytes, std::size_t count, float) {
-  for (std::size_t i = 0; i < count; ++i) {
-    prefetch_soon(rows, i, count, offset, bytes);
-    __builtin_memcpy(out + i * bytes, rows[i] + offset, bytes);
-  }
-}
-
-inline GatherKernel copy_for(std::size_t bytes) {
+inline GatherKernel copy_for(std::size_t bytes, Store store) {
   switch (bytes) {
     case 1:
       return gather_word<1>;
@@ -84,7 +67,7 @@ inline GatherKernel copy_for(std::size_t bytes) {
   if (bytes < 8) return gather_two<4>;
   if (bytes < 16) return gather_two<8>;
   if (bytes < 32) return gather_two<16>;
-  if (bytes > 256) return gather_cold;
+  if (bytes > 256) return store == Store::kStreamed ? gather_streamed : gather_large;
   switch ((bytes - 33) / 32) {
     case 0:
       return gather_words<1>;
@@ -105,7 +88,7 @@ inline GatherKernel copy_for(std::size_t bytes) {
 
 #include "sharpwave/kernels/convert.inl"
 
-inline GatherKernel gather_for(const Field& field) {
+inline GatherKernel gather_for(const Field& field, Store store) {
   switch (field.decode.from) {
     case Decode::From::kHalf:
       return field.itemsize == sizeof(float) ? gather_decoded<FromHalf, float>
@@ -121,7 +104,7 @@ inline GatherKernel gather_for(const Field& field) {
     case Decode::From::kSame:
       break;
   }
-  return copy_for(field.sampled_bytes());
+  return copy_for(field.sampled_bytes(), store);
 }
 
 // On the bits, because a maximum of integers is a reduction that compilers vectorize.
