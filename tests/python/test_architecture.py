@@ -31,6 +31,7 @@ ANNEXES = {
     "transitions_archive": "transitions",
     "kernels/kernels": "kernels/cpu",
     "kernels/convert": "kernels/cpu",
+    "kernels/large": "kernels/cpu",
     "kernels/power": "kernels/cpu",
     "kernels/quad": "kernels/cpu",
     "kernels/sum_tree": "kernels/cpu",
