@@ -33,13 +33,22 @@ SamplerOptions sampler_options(const py::object& sampler) {
   using Kind = SamplerOptions::Kind;
   const auto kind = sampler.attr("kind").cast<std::string>();
   const auto number = [&](const char* name) { return sampler.attr(name).cast<double>(); };
+  const auto is_by_buffer = [&] {
+    return sampler.attr("normalize").cast<std::string>() == "buffer";
+  };
   SamplerOptions options;
   if (kind == "prioritized") {
     using Normalize = Prioritized::Normalize;
-    const bool by_buffer = sampler.attr("normalize").cast<std::string>() == "buffer";
     options.kind = Kind::kPrioritized;
     options.prioritized = {static_cast<float>(number("alpha")), static_cast<float>(number("eps")),
-                           by_buffer ? Normalize::kBuffer : Normalize::kBatch};
+                           is_by_buffer() ? Normalize::kBuffer : Normalize::kBatch};
+    options.eta = number("eta");
+  }
+  if (kind == "rank_prioritized") {
+    using Normalize = RankPrioritized::Normalize;
+    options.kind = Kind::kRankPrioritized;
+    options.rank_prioritized = {static_cast<float>(number("alpha")),
+                                is_by_buffer() ? Normalize::kBuffer : Normalize::kBatch};
     options.eta = number("eta");
   }
   if (kind == "without_replacement") options.kind = Kind::kWithoutReplacement;

@@ -93,7 +93,7 @@ ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
       ring_capacity_(rows_per_environment(options)),
       all_(options.environments),
       pool_(std::make_shared<BlockPool>()),
-      has_priorities_(options.sampler.kind == SamplerOptions::Kind::kPrioritized),
+      has_priorities_(options.sampler.has_priorities()),
       transitions_(schema_, rings(options, ring_capacity_)),
       n_step_(transitions_.table(), transitions_.table().offset(schema_.reward()), ring_capacity_),
       rng_(options.seed),
@@ -308,7 +308,7 @@ void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> t
   const std::lock_guard lock(mutex_);
   if (!has_priorities_) {
     throw InvalidValue(
-        "this buffer's sampler has no priorities: make it with sampler=Prioritized()");
+        "this buffer's sampler has no priorities: make it with sampler=Prioritized() or RankPrioritized()");
   }
   drawn_.clear();
   priorities_.clear();

@@ -184,7 +184,8 @@ void ask_sampler(Recency& sampler, const Ask& ask) {
   ask.put_distinct(distinct_uniform(rows_in(next.rings()), ask.batch_size));
 }
 
-void ask_sampler(Prioritized& sampler, const Ask& ask) {
+template <typename WithPriorities>
+void ask_sampler(WithPriorities& sampler, const Ask& ask) {
   std::vector<float> priorities(sampler.size());
   sampler.read(priorities);
   const ByAge rows(ask.rings);

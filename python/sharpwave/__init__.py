@@ -19,7 +19,14 @@ from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
 from sharpwave.mix import Mix
 from sharpwave.replay_buffer import ReplayBuffer
-from sharpwave.samplers import Prioritized, Recency, Reservoir, Uniform, WithoutReplacement
+from sharpwave.samplers import (
+    Prioritized,
+    RankPrioritized,
+    Recency,
+    Reservoir,
+    Uniform,
+    WithoutReplacement,
+)
 from sharpwave.stats import Stats
 
 if TYPE_CHECKING:
@@ -34,6 +41,7 @@ __all__ = [
     "Hindsight",
     "Mix",
     "Prioritized",
+    "RankPrioritized",
     "Recency",
     "ReplayBuffer",
     "Reservoir",
@@ -53,7 +61,7 @@ _LAZY = ("agents", "training")
 for _public in (
     *(Batch, CheckpointError, Field, Hindsight, Mix, ReplayBuffer, Stats, build_config),
     *(Diagnosis, Finding, diagnose),
-    *(Prioritized, Recency, Reservoir, Uniform, WithoutReplacement),
+    *(Prioritized, RankPrioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__
 del _public

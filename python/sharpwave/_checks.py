@@ -10,7 +10,14 @@ from typing import Any
 
 from sharpwave.batch import Batch
 from sharpwave.field import Field
-from sharpwave.samplers import Prioritized, Recency, Sampler, Uniform, WithoutReplacement
+from sharpwave.samplers import (
+    Prioritized,
+    RankPrioritized,
+    Recency,
+    Sampler,
+    Uniform,
+    WithoutReplacement,
+)
 from sharpwave.spaces import FieldTree, leaves_of
 
 # Names that a batch or a call already has.
@@ -21,7 +28,7 @@ _TAKEN = {
 
 _LARGEST = 2**63 - 1
 _LARGEST_STACK = 64
-_SAMPLERS = (Uniform, Prioritized, WithoutReplacement, Recency)
+_SAMPLERS = (Uniform, Prioritized, RankPrioritized, WithoutReplacement, Recency)
 
 
 def single(env: Any, name: str) -> Any:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 from sharpwave import _core
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
-from sharpwave.samplers import Prioritized, Recency, Reservoir, Sampler, Uniform, WithoutReplacement
+from sharpwave.samplers import (
+    Prioritized,
+    RankPrioritized,
+    Recency,
+    Reservoir,
+    Sampler,
+    Uniform,
+    WithoutReplacement,
+)
 from sharpwave.spaces import FieldTree
 
 if TYPE_CHECKING:
@@ -28,7 +36,9 @@ VERSION = 1
 
 Segments = list[tuple[str, int, int]]
 
-_SAMPLERS = {kind.kind: kind for kind in (Uniform, Prioritized, WithoutReplacement, Recency)}
+_SAMPLERS = {
+    kind.kind: kind for kind in (Uniform, Prioritized, RankPrioritized, WithoutReplacement, Recency)
+}
 _DAMAGED = "; it is damaged or was not written by ReplayBuffer.save(): take an older copy"
 
 

@@ -55,7 +55,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         ``discount`` says where. May be set at any time, like ``gamma``.
     gamma : float
         The discount of one step, from 0 to 1.
-    sampler : Uniform, Prioritized, WithoutReplacement or Recency
+    sampler : Uniform, Prioritized, RankPrioritized, WithoutReplacement or Recency
         How rows are drawn. The buffer keeps a copy.
     frame_stack : int, optional
         Observations are stacks of so many frames along axis 0: each frame is stored once, and

@@ -130,16 +130,66 @@ class Prioritized:
     kind: ClassVar[str] = "prioritized"
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name != "beta" and name in self.__dict__:
-            raise AttributeError(f"{name} is fixed when the buffer is made; only beta can be set")
-        if name == "normalize":
-            if value not in ("batch", "buffer"):
-                raise ValueError(f"normalize: expected 'batch' or 'buffer', got {value!r}")
-        elif not (isinstance(value, (int, float)) and 0.0 <= value < math.inf):
-            raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}")
-        elif name == "eta" and value > 1:
-            raise ValueError(f"eta: expected a number from 0 to 1, got {value!r}")
-        object.__setattr__(self, name, value)
+        _set(self, name, value)
+
+
+@dataclass
+class RankPrioritized:
+    """Draw rows by the rank of their error (Schaul et al. 2016, rank-based variant).
+
+    The row with the r-th largest ``abs(td_error)`` is drawn in proportion to ``r ** -alpha``; a few
+    huge errors count no more than their ranks. New rows have the largest error given until then.
+    Ranks are exact at every draw; of equal errors, the row that lies first in memory comes first.
+
+    Parameters
+    ----------
+    alpha : float
+        0 draws uniformly.
+    beta, normalize, eta
+        As for :class:`Prioritized`.
+
+    Raises
+    ------
+    ValueError
+        A number outside its range.
+
+    Examples
+    --------
+    >>> import sharpwave as sw
+    >>> buffer = sw.ReplayBuffer(
+    ...     100, observation_space=sw.Field(), action_space=sw.Field(),
+    ...     sampler=sw.RankPrioritized(alpha=1.0, beta=1.0), seed=0,
+    ... )
+    >>> buffer.extend([0, 1], [0, 0], [0, 0], [1, 2], [False, False], [False, False])
+    >>> buffer.update_priorities([0, 1], [0.1, 99.0])
+    >>> batch = buffer.sample(3)
+    >>> batch.index, batch.weight
+    (array([1, 1, 0]), array([0.5, 0.5, 1. ], dtype=float32))
+    """
+
+    alpha: float = 0.7
+    beta: float = 0.5
+    normalize: str = "batch"
+    eta: float = 0.9
+
+    kind: ClassVar[str] = "rank_prioritized"
+
+    def __setattr__(self, name: str, value: object) -> None:
+        _set(self, name, value)
+
+
+def _set(sampler: Prioritized | RankPrioritized, name: str, value: object) -> None:
+    """Set what may be set: everything once, and beta at any time."""
+    if name != "beta" and name in sampler.__dict__:
+        raise AttributeError(f"{name} is fixed when the buffer is made; only beta can be set")
+    if name == "normalize":
+        if value not in ("batch", "buffer"):
+            raise ValueError(f"normalize: expected 'batch' or 'buffer', got {value!r}")
+    elif not (isinstance(value, (int, float)) and 0.0 <= value < math.inf):
+        raise ValueError(f"{name}: expected a finite number of at least 0, got {value!r}")
+    elif name == "eta" and value > 1:
+        raise ValueError(f"eta: expected a number from 0 to 1, got {value!r}")
+    object.__setattr__(sampler, name, value)
 
 
 @dataclass(frozen=True)
@@ -157,4 +207,4 @@ class Reservoir:
     """
 
 
-Sampler: TypeAlias = "Uniform | Prioritized | WithoutReplacement | Recency"
+Sampler: TypeAlias = "Uniform | Prioritized | RankPrioritized | WithoutReplacement | Recency"

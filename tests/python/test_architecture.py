@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 ROOMS = """
 error rng crc32c archive schema encode kernels/cpu memory table ring episode successor frame_stack
 transitions listing n_step sequence samplers/sampler samplers/uniform samplers/without_replacement
-samplers/recency samplers/sum_tree samplers/prioritized samplers/rank_prioritized
+samplers/recency samplers/sum_tree samplers/prioritized samplers/ranking samplers/rank_prioritized
 samplers/any_sampler stats batch gather columns hindsight replay_buffer checkpoint td
 """.split()
 # Files that are a part of another file's room.

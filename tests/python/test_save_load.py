@@ -30,6 +30,7 @@ SETUPS = {
     "plain": {},
     "envs": {"num_envs": 3, "n_step": 3, "autoreset": "next_step"},
     "prioritized": {"num_envs": 2, "sampler": sw.Prioritized(beta=0.7, normalize="buffer")},
+    "ranked": {"num_envs": 2, "sampler": sw.RankPrioritized(normalize="buffer")},
     "epochs": {"num_envs": 2, "sampler": sw.WithoutReplacement()},
     "recent": {"sampler": sw.Recency(eta=0.99, min_rows=2, updates=7)},
     "reservoir": {"num_envs": 2, "insertion": sw.Reservoir(), "sampler": sw.Prioritized()},
@@ -268,7 +269,7 @@ def rewrite(path: Path, changes) -> None:
     ("name", "segment"),
     [("plain", "rings"), ("plain", "metas"), ("plain", "begins"), ("stack", "side.0"),
      ("stack", "field.0"), ("reservoir", "times"), ("epochs", "order"), ("epochs", "pending"),
-     ("prioritized", "priorities"), ("recent", "recency"), ("plain", "window")],
+     ("prioritized", "priorities"), ("ranked", "errors"), ("ranked", "largest_error"), ("recent", "recency"), ("plain", "window")],
 )  # fmt: skip
 def test_values_that_no_buffer_has_are_refused_although_their_checksum_holds(
     name, segment, tmp_path

@@ -11,6 +11,9 @@ AnySampler make_sampler(const SamplerOptions& options, std::size_t environments,
   if (options.kind == Kind::kPrioritized) {
     return Prioritized(environments, ring_capacity, options.prioritized);
   }
+  if (options.kind == Kind::kRankPrioritized) {
+    return RankPrioritized(environments, ring_capacity, options.rank_prioritized);
+  }
   if (options.kind == Kind::kRecency) {
     return Recency({options.eta, options.min_rows, options.updates, 0});
   }
