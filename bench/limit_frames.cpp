@@ -1,6 +1,6 @@
-// The bare loops over frames: the bytes of stacks and of sequences, from storage that has each frame
-// once, into blocks that are used in turn. Beside them plain memcpy: as many frames, each from a
-// random place of the same storage, into the same blocks.
+// The bare loops over frames: the bytes of stacks and of sequences, from storage that has each
+// frame once, into blocks that are used in turn. Beside them plain memcpy: as many frames, each
+// from a random place of the same storage, into the same blocks.
 //
 // Compiled by compiled.py with -O3 -march=native -DFRAME=…. A block that no cache holds is written
 // past it (non-temporal stores), which is what made the largest difference; then copies line by
@@ -78,7 +78,8 @@ void stacks(Store& store, const Rows& rows, const Out& out, std::int64_t size, C
     for (std::int64_t k = 0; k < depth; ++k)
       for (std::size_t line = 0; line < 512; line += kLine)
         __builtin_prefetch(store.at(rows.frames[row * depth + k]) + line, 0, 2);
-    std::byte *const obs = out.obs + i * depth * FRAME, *const next = out.next_obs + i * depth * FRAME;
+    std::byte *const obs = out.obs + i * depth * FRAME, *const next =
+                                                            out.next_obs + i * depth * FRAME;
     for (std::int64_t k = 0; k < depth; ++k)
       copy(obs + k * FRAME, store.at(rows.frames[now * depth + k]));
     for (std::int64_t k = 0; k < depth; ++k)
@@ -142,7 +143,8 @@ void limit_stacks(void* handle, const Rows* rows, const Out* outs, std::int64_t 
                   std::int64_t calls) {
   auto& store = *static_cast<Store*>(handle);
   with_copy(2 * size * rows->depth * FRAME, [&](auto copy) {
-    for (std::int64_t call = 0; call < calls; ++call) stacks(store, *rows, outs[call % 2], size, copy);
+    for (std::int64_t call = 0; call < calls; ++call)
+      stacks(store, *rows, outs[call % 2], size, copy);
   });
 }
 

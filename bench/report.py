@@ -9,7 +9,17 @@ from statistics import median
 from typing import Any
 
 from bench.rounds import TUNED
-from bench.tables import LOOP, MEMCPY, UNIFORM, buffer_rows, frame_rows, replay_rows, table, td_rows
+from bench.tables import (
+    LOOP,
+    MEMCPY,
+    UNIFORM,
+    buffer_rows,
+    frame_rows,
+    kind_rows,
+    replay_rows,
+    table,
+    td_rows,
+)
 
 
 def faults(result: dict[str, Any], least: float = 0.05) -> str:

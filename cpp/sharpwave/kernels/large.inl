@@ -4,7 +4,7 @@ constexpr std::size_t kLine = 64;
 
 // Where a line can be stored past the caches: nobody then fetches what it overwrites, and it takes
 // no other line's place.
-#if defined(__clang__)
+#ifdef __clang__
 #define SHARPWAVE_STREAMS 1
 inline void stream_line(std::byte* out, const std::byte* from) {
   using Line = long long __attribute__((vector_size(kLine)));
@@ -15,7 +15,7 @@ inline void stream_line(std::byte* out, const std::byte* from) {
 #elif defined(__GNUC__) && defined(__x86_64__)
 #define SHARPWAVE_STREAMS 1
 inline void stream_line(std::byte* out, const std::byte* from) {
-#if defined(__AVX512F__)
+#ifdef __AVX512F__
   _mm512_stream_si512(reinterpret_cast<__m512i*>(out), _mm512_loadu_si512(from));
 #elif defined(__AVX2__)
   for (std::size_t at = 0; at < kLine; at += 32) {
@@ -34,7 +34,7 @@ inline void stream_line(std::byte* out, const std::byte* from) {
 #ifdef SHARPWAVE_STREAMS
 // What was streamed is visible to whoever sees a later store, as with every other store.
 inline void finish_stream() {
-#if defined(__x86_64__)
+#ifdef __x86_64__
   __builtin_ia32_sfence();
 #else
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -75,8 +75,7 @@ inline void gather_large(std::byte* out, const std::byte* const* rows, std::size
 // Fewer bytes than a line.
 inline void copy_part(std::byte* out, const std::byte* from, std::size_t bytes) {
   std::size_t at = 0;
-  if (bytes & 32) copy_word<32>(out + at, from + at), at += 32;
-  if (bytes & 16) copy_word<16>(out + at, from + at), at += 16;
+  for (; at + 16 <= bytes; at += 16) copy_word<16>(out + at, from + at);
   for (; at + 4 <= bytes; at += 4) copy_word<4>(out + at, from + at);
   for (; at < bytes; ++at) out[at] = from[at];
 }
