@@ -78,6 +78,20 @@ BatchOptions batch_options(const Buffer& buffer, std::size_t samples) {
   return {.samples = samples, .has_weight = buffer.core.has_priorities()};
 }
 
+BatchOptions batch_options(const Buffer& buffer, const SequenceOptions& sequences) {
+  BatchOptions columns = batch_options(buffer, sequences.samples);
+  columns.length = sequences.steps();
+  columns.has_mask = true;
+  return columns;
+}
+
+SequenceOptions sequence_options(const py::object& batch_size, const py::object& length,
+                                 const py::object& burn_in, const py::object& period) {
+  const bool has_burn_in = !burn_in.equal(py::int_(0));
+  return {count_of(batch_size.ptr(), "batch_size"), count_of(length.ptr(), "length"),
+          has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0, count_of(period.ptr(), "period")};
+}
+
 Draws draws_of(const Buffer& buffer) {
   Draws draws;
   if (buffer.core.has_priorities()) draws.beta = buffer.hooks.sampler.attr("beta").cast<float>();
@@ -117,15 +131,9 @@ py::object sample_sequences(const py::object& self, const py::object& batch_size
                             const py::object& length, const py::object& burn_in,
                             const py::object& period) {
   Buffer& buffer = buffer_of(self);
-  const bool has_burn_in = !burn_in.equal(py::int_(0));
-  const SequenceOptions options{
-      count_of(batch_size.ptr(), "batch_size"), count_of(length.ptr(), "length"),
-      has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0, count_of(period.ptr(), "period")};
-  BatchOptions columns = batch_options(buffer, options.samples);
-  columns.length = options.steps();
-  columns.has_mask = true;
-  const auto loan =
-      buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), columns);
+  const SequenceOptions options = sequence_options(batch_size, length, burn_in, period);
+  const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
+                                       batch_options(buffer, options));
   const Draws draws = draws_of(buffer);
   Relabelled relabelled;
   {
