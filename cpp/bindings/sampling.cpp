@@ -157,8 +157,10 @@ py::object rows(const py::object& self, const py::object& index, const py::objec
   const auto count = static_cast<std::size_t>(names.size());
   const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
                                        BatchOptions{.samples = count});
-  const ReleaseIfWorth released(buffer, loan->layout().bytes);
-  buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
+  {
+    const ReleaseIfWorth released(buffer, loan->layout().bytes);
+    buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
+  }
   return loan->batch();
 }
 

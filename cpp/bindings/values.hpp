@@ -54,6 +54,9 @@ class ValueReader {
   // InvalidValue for one that the storage cannot hold.
   const std::byte* read(PyObject* value, const ColumnType& type);
 
+  // Keeps alive what only a container of the caller's holds: another thread may change it.
+  void hold(PyObject* value) { kept_.push_back(py::reinterpret_borrow<py::object>(value)); }
+
  private:
   const std::byte* read_array(PyObject* array, const ColumnType& type);
   const std::byte* read_number(PyObject* value, const ColumnType& type);
