@@ -42,6 +42,8 @@ class BoundPrefetch {
   ~BoundPrefetch() { close(); }
   BoundPrefetch(const BoundPrefetch&) = delete;
   BoundPrefetch& operator=(const BoundPrefetch&) = delete;
+  BoundPrefetch(BoundPrefetch&&) = delete;
+  BoundPrefetch& operator=(BoundPrefetch&&) = delete;
 
   py::object next() {
     Prefetched batch = wait();

@@ -67,8 +67,8 @@ Refill refill(const Buffer& buffer, const py::object& batch) {
   if (!py::isinstance(batch, shape.batch_type)) refuse();
   const py::dict columns = batch.attr("__dict__");
   const py::object index = item(columns, "index");
-  const BatchLayout layout(schema,
-                           {.samples = rows_in(index.ptr()), .has_weight = buffer.core.has_priorities()});
+  const BatchLayout layout(
+      schema, {.samples = rows_in(index.ptr()), .has_weight = buffer.core.has_priorities()});
   const Checker checker(layout, index.ptr());
   const auto field = [&](PyObject* value, std::size_t f) {
     checker.check(value, shape.types[f], layout.fields[f]);

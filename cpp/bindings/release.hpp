@@ -31,6 +31,8 @@ class Released {
   }
   Released(const Released&) = delete;
   Released& operator=(const Released&) = delete;
+  Released(Released&&) = delete;
+  Released& operator=(Released&&) = delete;
 
  private:
   PyThreadState* state_;
@@ -41,10 +43,19 @@ class Released {
 // Without a GIL, letting go costs next to nothing and a fork stops every thread that has not.
 class ReleaseIfWorth {
  public:
+  // A walk through the tree of priorities takes as long as copying so many bytes.
+  static constexpr std::size_t kWalk = 128;
+
   ReleaseIfWorth(const Buffer& buffer, std::size_t bytes)
       : released_(kNoGil || bytes > kReleaseAbove || buffer.core.is_busy()) {}
+  ReleaseIfWorth(const Buffer& buffer, const BatchLayout& layout)
+      : ReleaseIfWorth(
+            buffer,
+            layout.bytes + (layout.options.has_weight ? layout.options.samples * kWalk : 0)) {}
 
  private:
+  // About 10 microseconds of work, a hundred times what letting go and taking back cost alone; with
+  // another thread at work, taking back can cost that one's turn of 5 milliseconds.
   static constexpr std::size_t kReleaseAbove = std::size_t{64} << 10;
 #ifdef Py_GIL_DISABLED
   static constexpr bool kNoGil = true;

@@ -46,7 +46,7 @@ PyObject* fill(Buffer& buffer, const BatchLayout& layout, std::byte* block,
   const Draws draws = draws_of(buffer);
   Relabelled relabelled;
   {
-    const ReleaseIfWorth released(buffer, layout.bytes);
+    const ReleaseIfWorth released(buffer, layout);
     relabelled = buffer.core.sample(draws, layout, block);
   }
   put_rewards(buffer, relabelled, layout, block);
@@ -137,7 +137,7 @@ py::object sample_sequences(const py::object& self, const py::object& batch_size
   const Draws draws = draws_of(buffer);
   Relabelled relabelled;
   {
-    const ReleaseIfWorth released(buffer, loan->layout().bytes);
+    const ReleaseIfWorth released(buffer, loan->layout());
     relabelled = buffer.core.sample_sequences(draws, options, loan->layout(), loan->block());
   }
   put_rewards(buffer, relabelled, loan->layout(), loan->block());
@@ -158,7 +158,7 @@ py::object rows(const py::object& self, const py::object& index, const py::objec
   const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
                                        BatchOptions{.samples = count});
   {
-    const ReleaseIfWorth released(buffer, loan->layout().bytes);
+    const ReleaseIfWorth released(buffer, loan->layout());
     buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
   }
   return loan->batch();

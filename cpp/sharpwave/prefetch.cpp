@@ -92,11 +92,11 @@ bool Prefetch::is_closed() const {
 }
 
 void Prefetch::after_fork_in_child() {
-  const bool was_closed = state_->is_closed;
+  auto fresh = std::make_unique<State>();
+  fresh->is_closed = state_->is_closed;
   // Not deleted: a lock that another thread held at the fork is held for ever.
-  (void)state_.release();
-  state_ = std::make_unique<State>();
-  state_->is_closed = was_closed;
+  state_.release();  // NOLINT(bugprone-unused-return-value)
+  state_ = std::move(fresh);
 }
 
 void Prefetch::run(State& state) {

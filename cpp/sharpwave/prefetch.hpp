@@ -42,6 +42,8 @@ class Prefetch {
   ~Prefetch();
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
+  Prefetch(Prefetch&&) = delete;
+  Prefetch& operator=(Prefetch&&) = delete;
 
   [[nodiscard]] const BatchLayout& layout() const { return layout_; }
 

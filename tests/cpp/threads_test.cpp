@@ -24,13 +24,14 @@ namespace {
 
 std::chrono::duration<double> time_of_a_test() {
   const char* const seconds = std::getenv("SHARPWAVE_TEST_SECONDS");
-  return std::chrono::duration<double>(seconds == nullptr ? 0.3 : std::atof(seconds));
+  return std::chrono::duration<double>(seconds == nullptr ? 0.3 : std::strtod(seconds, nullptr));
 }
 
 // Each body again and again, all at once.
 void run_together(const std::vector<std::function<void()>>& bodies) {
   std::atomic<bool> is_over = false;
   std::vector<std::thread> threads;
+  threads.reserve(bodies.size());
   for (const auto& body : bodies) {
     threads.emplace_back([&is_over, &body] {
       while (!is_over) body();

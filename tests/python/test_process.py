@@ -210,6 +210,51 @@ print("end")
     assert run(script) == "end"
 
 
+def test_arrays_may_leave_their_dict_while_they_are_copied() -> None:
+    """Their memory is unmapped when they are let go, so that to read it then is a crash."""
+    script = """
+import mmap
+def fresh():
+    return np.frombuffer(mmap.mmap(-1, 1_000_000), "uint8")
+wide = sw.Field((1_000_000,), "uint8")
+buffer = sw.ReplayBuffer(4, observation_space={"wide": wide}, action_space=f)
+obs = {"wide": fresh()}
+stop = threading.Event()
+def renew():
+    while not stop.is_set(): obs["wide"] = fresh()
+threads = [threading.Thread(target=renew) for _ in range(2)]
+for thread in threads: thread.start()
+end = time.monotonic() + 2
+while time.monotonic() < end: buffer.add(obs, 0, 0.0, obs, False, False)
+stop.set()
+for thread in threads: thread.join()
+print(len(buffer))
+"""
+    assert run(script) == "4"
+
+
+def test_a_batch_may_lose_its_columns_while_it_is_filled_again() -> None:
+    script = """
+wide = sw.Field((100_000,), "uint8")
+buffer = sw.ReplayBuffer(4, observation_space=wide, action_space=f)
+row = np.zeros(100_000, "uint8")
+buffer.add(row, 0, 0.0, row, False, False)
+for _ in range(30):
+    batches = [buffer.sample(1000)]
+    def clear():
+        batches[0].__dict__.clear()
+    timer = threading.Timer(0.005, clear)
+    timer.start()
+    try:
+        while True: buffer.sample(out=batches[0])
+    except ValueError:
+        pass
+    timer.join()
+print("end")
+"""
+    assert run(script) == "end"
+
+
 @needs_fork
 def test_a_child_draws_ahead_with_a_thread_and_a_stream_of_its_own() -> None:
     script = """
