@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "sharpwave/archive.hpp"
 #include "sharpwave/error.hpp"
 #include "sharpwave/prefetch.hpp"
 #include "stamped.hpp"
@@ -98,6 +99,9 @@ TEST_CASE("no row is torn while everything that a buffer can do is done at once"
     buffer.clear();
     const std::uint32_t environment = 0;
     buffer.end_episode({&environment, 1});
+    sharpwave::ArchiveWriter archive;
+    buffer.save(archive);
+    CHECK(buffer.stats().stored <= buffer.capacity());
     CHECK(buffer.size() <= buffer.capacity());
     CHECK(buffer.longest() <= buffer.ring_capacity());
   };

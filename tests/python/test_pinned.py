@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-torch = pytest.importorskip("torch")
-
 from model import same_bits
 
 import sharpwave as sw
 from sharpwave.pinned import pack, unpack
+
+torch = pytest.importorskip("torch")
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -41,7 +40,9 @@ def leaves(batch: sw.Batch) -> list[np.ndarray]:
     flat = [nest[name] for nest in (batch.obs, batch.next_obs) for name in ("byte", "flag")]
     rest = [batch.action, batch.reward, batch.terminated, batch.truncated, batch.discount]
     everything = (*pair, *flat, *rest, batch.index)
-    return [(leaf.numpy() if isinstance(leaf, torch.Tensor) else leaf).copy() for leaf in everything]
+    return [
+        (leaf.numpy() if isinstance(leaf, torch.Tensor) else leaf).copy() for leaf in everything
+    ]
 
 
 def all_same(left: list[np.ndarray], right: list[np.ndarray]) -> bool:

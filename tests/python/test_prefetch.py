@@ -104,8 +104,7 @@ def test_an_empty_buffer_is_an_error_until_rows_are_added() -> None:
         assert len(next(batches)) == 4
         buffer.clear()
         with pytest.raises(ValueError, match="the buffer is empty"):
-            for _ in range(4):
-                next(batches)
+            [next(batches) for _ in range(4)]
 
 
 def test_a_batch_that_is_held_never_changes() -> None:
@@ -205,8 +204,7 @@ def test_threads_that_take_from_one_iterator_share_its_stream() -> None:
     taken: list[list[int]] = []
 
     def take() -> None:
-        for _ in range(100):
-            taken.append(next(batches).index.tolist())
+        taken.extend(next(batches).index.tolist() for _ in range(100))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
     for thread in threads:
