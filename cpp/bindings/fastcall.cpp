@@ -69,8 +69,9 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
   };
 
   const auto each = [&](const Tree& tree, PyObject* value, const auto& visit) {
+    if (tree.is_leaf()) return visit(value, tree.leaf());
     tree.each(value, [&](PyObject* leaf, std::size_t f) {
-      if (!tree.is_leaf()) reader.hold(leaf);
+      reader.hold(leaf);
       visit(leaf, f);
     });
   };

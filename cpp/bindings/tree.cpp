@@ -108,7 +108,7 @@ void Tree::check(PyObject* value) const {
                        quoted(py::type::handle_of(value)));
   }
   for (const py::object& key : keys_) {
-    if (!item_of(value, key.ptr())) refuse_missing(key);
+    if (PyDict_GetItem(value, key.ptr()) == nullptr) refuse_missing(key);
   }
   if (static_cast<std::size_t>(PyDict_GET_SIZE(value)) == expected) return;
   throw UnknownName(name_ + ": expected the keys " + joined(keys_) + " and no other, got " +
