@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "release.hpp"
 #include "sharpwave/archive.hpp"
 #include "sharpwave/crc32c.hpp"
 
@@ -24,7 +25,7 @@ std::vector<Listed> listed(const std::vector<Segment>& segments) {
 
 std::vector<Listed> save(const py::object& self, const std::string& folder) {
   ReplayBuffer& core = buffer_of(self).core;
-  const py::gil_scoped_release released;
+  const Released released;
   ArchiveWriter writer(folder);
   core.save(writer);
   return listed(writer.finish());
@@ -34,7 +35,7 @@ py::tuple dump(const py::object& self) {
   ReplayBuffer& core = buffer_of(self).core;
   ArchiveWriter writer;
   {
-    const py::gil_scoped_release released;
+    const Released released;
     core.save(writer);
   }
   py::list contents;
@@ -47,7 +48,7 @@ py::tuple dump(const py::object& self) {
 void restore(const py::object& self, const std::vector<Listed>& segments,
              const std::string& folder) {
   ReplayBuffer& core = buffer_of(self).core;
-  const py::gil_scoped_release released;
+  const Released released;
   std::vector<ArchiveReader::Source> sources;
   for (const auto& [name, bytes, crc] : segments) {
     sources.push_back({{name, bytes, crc}, std::filesystem::path(folder) / (name + ".bin"), {}});
@@ -67,7 +68,7 @@ void restore_dump(const py::object& self, const std::vector<Listed>& segments,
     const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(contents[i].ptr()));
     sources.push_back({{name, bytes, crc}, {}, {data, size}});
   }
-  const py::gil_scoped_release released;
+  const Released released;
   ArchiveReader reader(std::move(sources));
   core.restore(reader);
 }

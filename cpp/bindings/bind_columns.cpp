@@ -1,3 +1,5 @@
+#include <pybind11/critical_section.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,6 +70,7 @@ py::dict take(const py::object& self, const py::object& rows) {
   for (const std::int64_t row : all) check_range(columns, row, row + 1);
   const Columns::Layout layout = columns.core.layout(all.size());
   const BlockPool::Block block = columns.pool->lend(layout.bytes);
+  const py::scoped_critical_section alone(self);  // without a GIL
   columns.core.take(all, layout, block.get());
   const py::capsule owner = keep_alive(block);
   py::dict taken;
@@ -91,6 +94,7 @@ void put(const py::object& self, std::int64_t first, std::int64_t count, const p
   for (std::size_t f = 0; f < read.size(); ++f) {
     read[f] = reader.read(PyTuple_GET_ITEM(values.ptr(), f), columns.types[f]);
   }
+  const py::scoped_critical_section alone(self);  // without a GIL
   for (std::size_t f = 0; f < read.size(); ++f) {
     columns.core.put(f, static_cast<std::size_t>(first), static_cast<std::size_t>(count), read[f]);
   }

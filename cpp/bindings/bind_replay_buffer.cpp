@@ -1,5 +1,6 @@
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "archive.hpp"
@@ -9,6 +10,7 @@
 #include "fastcall.hpp"
 #include "inspection.hpp"
 #include "options.hpp"
+#include "release.hpp"
 #include "sampling.hpp"
 #include "sharpwave/error.hpp"
 
@@ -83,7 +85,7 @@ std::unique_ptr<Buffer> make(const py::object& obs, const py::object& action,
 py::array view(const Buffer& buffer, const Column& column, const ArrayType& type,
                const py::object& owner) {
   const std::size_t rows = [&] {
-    const py::gil_scoped_release released;
+    const Released released;
     return buffer.core.longest();
   }();
   const auto environments = static_cast<py::ssize_t>(buffer.core.options().environments);
@@ -136,7 +138,7 @@ py::object get(const py::object& self, const std::string& name) {
 void end_episode(const py::object& self, const py::object& env_ids) {
   Buffer& buffer = buffer_of(self);
   const Environments chosen(env_ids.ptr(), buffer.core.all_environments());
-  const py::gil_scoped_release released;
+  const Released released;
   buffer.core.end_episode(chosen.get());
 }
 
@@ -146,14 +148,24 @@ template <typename Function>
 auto of_core(Function function) {
   return [function](const py::object& self) {
     ReplayBuffer& core = buffer_of(self).core;
-    const py::gil_scoped_release released;
+    const Released released;
     return function(core);
   };
 }
 
+// Takes the lock while it has the interpreter, and at no other time: a call that has found the lock
+// free, and so keeps the interpreter, finds it free still when it takes it.
+void before_fork(const py::object& self) {
+  ReplayBuffer& core = buffer_of(self).core;
+  while (!core.try_before_fork()) {
+    const Released released;
+    std::this_thread::yield();
+  }
+}
+
 void bind_forking(py::class_<Buffer>& buffer) {
   constexpr const char* kDoc = "For sharpwave._fork.";
-  buffer.def("_before_fork", of_core([](ReplayBuffer& core) { core.before_fork(); }), kDoc)
+  buffer.def("_before_fork", &before_fork, kDoc)
       .def("_after_fork_in_parent",
            of_core([](ReplayBuffer& core) { core.after_fork_in_parent(); }), kDoc)
       .def(
@@ -183,13 +195,13 @@ void bind_windows(py::class_<Buffer>& buffer) {
       .def_property("_n_step", of_core([](const ReplayBuffer& core) { return core.n_step(); }),
                     [](const py::object& self, std::size_t n_step) {
                       ReplayBuffer& core = buffer_of(self).core;
-                      const py::gil_scoped_release released;
+                      const Released released;
                       core.set_n_step(n_step);
                     })
       .def_property("_gamma", of_core([](const ReplayBuffer& core) { return core.gamma(); }),
                     [](const py::object& self, double gamma) {
                       ReplayBuffer& core = buffer_of(self).core;
-                      const py::gil_scoped_release released;
+                      const Released released;
                       core.set_gamma(gamma);
                     });
 }

@@ -6,6 +6,7 @@
 namespace sharpwave::bindings {
 
 void bind_replay_buffer(pybind11::module_& m);
+void bind_prefetch(pybind11::module_& m);
 void bind_td(pybind11::module_& m);
 void bind_columns(pybind11::module_& m);
 void bind_tensors(pybind11::module_& m);

@@ -36,12 +36,17 @@ struct Buffer {
   Hooks hooks;
 };
 
+// The C++ object of a bound class in a Python object, nullptr before __init__ has run.
+inline void* value_of(const py::handle& self) {
+  auto* const instance = reinterpret_cast<py::detail::instance*>(self.ptr());
+  return instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
+}
+
 // The Buffer of a Python object. pybind11 would make up an empty one where __init__ has not run or
 // has failed; a debugger that shows such an object must not crash. THROWS TypeError.
 // REQUIRES: `self` is an instance of the bound class.
 inline Buffer& buffer_of(const py::handle& self) {
-  auto* const instance = reinterpret_cast<py::detail::instance*>(self.ptr());
-  void* const value = instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
+  void* const value = value_of(self);
   if (value == nullptr) throw py::type_error("ReplayBuffer.__init__() has not run");
   return *static_cast<Buffer*>(value);
 }

@@ -68,9 +68,17 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
     return reinterpret_cast<const bool*>(reader.read(given[argument], type));
   };
 
-  shape.obs.each(given[kObs], read);
-  shape.action.each(given[kAction],
-                    [&](PyObject* value, std::size_t f) { read(value, first_action + f); });
+  const auto each = [&](const Tree& tree, PyObject* value, const auto& visit) {
+    if (tree.is_leaf()) return visit(value, tree.leaf());
+    tree.each(value, [&](PyObject* leaf, std::size_t f) {
+      reader.hold(leaf);
+      visit(leaf, f);
+    });
+  };
+
+  each(shape.obs, given[kObs], read);
+  each(shape.action, given[kAction],
+       [&](PyObject* value, std::size_t f) { read(value, first_action + f); });
   read(given[kReward], schema.reward());
   for (std::size_t i = 0; i < schema.extras().size(); ++i) {
     read(given.extra(i), schema.reward() + 1 + i);
@@ -87,7 +95,7 @@ void add(Buffer& buffer, const Call& call, const Arguments& given, const Lead& l
   if (!call.has_steps && !buffer.hooks.final_obs.is_none()) {
     successor = true_next_obs(buffer, given, steps);
   }
-  shape.next_obs.each(successor.ptr(), [&](PyObject* value, std::size_t f) {
+  each(shape.next_obs, successor.ptr(), [&](PyObject* value, std::size_t f) {
     next_obs[f] = reader.read(value, shape.next_obs_types[f]);
   });
   const ReleaseIfWorth released(buffer, rows * schema.row_bytes());

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "buffer.hpp"
+#include "release.hpp"
 
 namespace sharpwave::bindings {
 namespace {
@@ -16,7 +17,7 @@ struct Asked {
 };
 
 Asked ask(ReplayBuffer& core) {
-  const py::gil_scoped_release released;
+  const Released released;
   Stats stats = core.stats();
   const auto huge = platform::huge_page_bytes(stats.blocks);
   return {std::move(stats), huge};
@@ -52,7 +53,7 @@ py::dict stats(const py::object& self) {
 py::tuple listing(const py::object& self) {
   ReplayBuffer& core = buffer_of(self).core;
   const Listing rows = [&] {
-    const py::gil_scoped_release released;
+    const Released released;
     return core.listing();
   }();
   const auto count = static_cast<py::ssize_t>(rows.index.size());

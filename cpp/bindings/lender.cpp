@@ -1,6 +1,7 @@
 #include "lender.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace sharpwave::bindings {
 namespace {
@@ -16,9 +17,9 @@ bool has_weak_references(PyObject* object) {
 
 }  // namespace
 
-Loan::Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool,
-           const BatchOptions& options)
-    : layout_(schema, options), block_(pool.lend(layout_.bytes)) {
+Loan::Loan(const BatchShape& shape, const Schema& schema, BatchLayout layout,
+           BlockPool::Block block)
+    : layout_(std::move(layout)), block_(std::move(block)) {
   const py::dict dict = columns(shape, schema);
   add_container(dict);
   batch_ = shape.batch_type(dict);
@@ -111,23 +112,25 @@ bool Loan::is_untouched(const Container& container) {
 }
 
 bool Loan::is_back() const {
-#ifdef Py_GIL_DISABLED
-  return false;  // another thread's references are not in the count
-#else
   const auto untouched = [this](const auto& part) { return is_untouched(part); };
   return Py_REFCNT(batch_.ptr()) == 1 && !has_weak_references(batch_.ptr()) &&
          std::all_of(containers_.begin(), containers_.end(), untouched) &&
          std::all_of(arrays_.begin(), arrays_.end(), untouched);
-#endif
 }
 
 std::shared_ptr<Loan> Lender::lend(const BatchShape& shape, const Schema& schema, BlockPool& pool,
                                    const BatchOptions& options) {
+#ifndef Py_GIL_DISABLED
   for (const std::shared_ptr<Loan>& loan : loans_) {
     if (loan->layout().options == options && loan.use_count() == 1 && loan->is_back()) return loan;
   }
-  auto loan = std::make_shared<Loan>(shape, schema, pool, options);
+#endif
+  BatchLayout layout(schema, options);
+  BlockPool::Block block = pool.lend(layout.bytes);
+  auto loan = std::make_shared<Loan>(shape, schema, std::move(layout), std::move(block));
+#ifndef Py_GIL_DISABLED
   keep(loan);
+#endif
   return loan;
 }
 

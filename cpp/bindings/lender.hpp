@@ -7,7 +7,7 @@
 // holds a reference to the array), or which they changed, is left to them, and its memory returns
 // to the core's pool with the last reference.
 //
-// Threads: the GIL. Without one (free-threaded builds) every batch is new.
+// Threads: the GIL. Without one (free-threaded builds) every batch is new, and nothing is kept.
 
 #include <pybind11/pybind11.h>
 
@@ -41,7 +41,7 @@ struct BatchShape {
 // A batch made once: the Python object and everything in it.
 class Loan {
  public:
-  Loan(const BatchShape& shape, const Schema& schema, BlockPool& pool, const BatchOptions& options);
+  Loan(const BatchShape& shape, const Schema& schema, BatchLayout layout, BlockPool::Block block);
 
   [[nodiscard]] const BatchLayout& layout() const { return layout_; }
   [[nodiscard]] std::byte* block() const { return block_.get(); }
@@ -88,6 +88,8 @@ class Lender {
 
   void keep(const std::shared_ptr<Loan>& loan);
 
+  // Guarded by the GIL; without one another thread's references are not in the counts that say
+  // whether a loan is back, and these stay empty.
   std::vector<std::shared_ptr<Loan>> loans_;  // oldest first
   std::size_t bytes_ = 0;                     // of their blocks: at most BlockPool::kMostKept
 };

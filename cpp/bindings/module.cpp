@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "The compiled part of sharpwave; use it through the package.";
   sharpwave::bindings::register_errors();
   sharpwave::bindings::bind_replay_buffer(m);
+  sharpwave::bindings::bind_prefetch(m);
   sharpwave::bindings::bind_td(m);
   sharpwave::bindings::bind_columns(m);
   sharpwave::bindings::bind_tensors(m);

@@ -80,9 +80,11 @@ PyObject* py_update_priorities(PyObject* self, PyObject* const* args, Py_ssize_t
     const Shape index_shape = shape_of(index, "index");
     const Shape error_shape = shape_of(td_error, "td_error");
     check(index_shape, error_shape, index.ndim() == 2 && td_error.ndim() == 2);
-    const ReleaseIfWorth released(buffer, static_cast<std::size_t>(index.size()) * sizeof(float));
-    buffer.core.update_priorities({index.data(), index_shape.rows, index_shape.steps},
-                                  {td_error.data(), error_shape.rows, error_shape.steps});
+    {
+      const ReleaseIfWorth released(buffer, index_shape.rows * ReleaseIfWorth::kWalk);
+      buffer.core.update_priorities({index.data(), index_shape.rows, index_shape.steps},
+                                    {td_error.data(), error_shape.rows, error_shape.steps});
+    }
     Py_RETURN_NONE;
   });
 }

@@ -10,6 +10,7 @@ namespace sharpwave::bindings {
 struct Refill {
   BatchLayout layout;
   std::byte* block;
+  py::object owner;  // of the block, which the batch may lose while it is filled
 };
 
 // Reads a batch that this buffer's sample() made, with the very arrays it came with.

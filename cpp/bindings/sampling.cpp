@@ -46,7 +46,7 @@ PyObject* fill(Buffer& buffer, const BatchLayout& layout, std::byte* block,
   const Draws draws = draws_of(buffer);
   Relabelled relabelled;
   {
-    const ReleaseIfWorth released(buffer, layout.bytes);
+    const ReleaseIfWorth released(buffer, layout);
     relabelled = buffer.core.sample(draws, layout, block);
   }
   put_rewards(buffer, relabelled, layout, block);
@@ -76,6 +76,20 @@ std::size_t count_of(PyObject* value, const char* name) {
 
 BatchOptions batch_options(const Buffer& buffer, std::size_t samples) {
   return {.samples = samples, .has_weight = buffer.core.has_priorities()};
+}
+
+BatchOptions batch_options(const Buffer& buffer, const SequenceOptions& sequences) {
+  BatchOptions columns = batch_options(buffer, sequences.samples);
+  columns.length = sequences.steps();
+  columns.has_mask = true;
+  return columns;
+}
+
+SequenceOptions sequence_options(const py::object& batch_size, const py::object& length,
+                                 const py::object& burn_in, const py::object& period) {
+  const bool has_burn_in = !burn_in.equal(py::int_(0));
+  return {count_of(batch_size.ptr(), "batch_size"), count_of(length.ptr(), "length"),
+          has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0, count_of(period.ptr(), "period")};
 }
 
 Draws draws_of(const Buffer& buffer) {
@@ -117,19 +131,13 @@ py::object sample_sequences(const py::object& self, const py::object& batch_size
                             const py::object& length, const py::object& burn_in,
                             const py::object& period) {
   Buffer& buffer = buffer_of(self);
-  const bool has_burn_in = !burn_in.equal(py::int_(0));
-  const SequenceOptions options{
-      count_of(batch_size.ptr(), "batch_size"), count_of(length.ptr(), "length"),
-      has_burn_in ? count_of(burn_in.ptr(), "burn_in") : 0, count_of(period.ptr(), "period")};
-  BatchOptions columns = batch_options(buffer, options.samples);
-  columns.length = options.steps();
-  columns.has_mask = true;
-  const auto loan =
-      buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(), columns);
+  const SequenceOptions options = sequence_options(batch_size, length, burn_in, period);
+  const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
+                                       batch_options(buffer, options));
   const Draws draws = draws_of(buffer);
   Relabelled relabelled;
   {
-    const ReleaseIfWorth released(buffer, loan->layout().bytes);
+    const ReleaseIfWorth released(buffer, loan->layout());
     relabelled = buffer.core.sample_sequences(draws, options, loan->layout(), loan->block());
   }
   put_rewards(buffer, relabelled, loan->layout(), loan->block());
@@ -149,8 +157,10 @@ py::object rows(const py::object& self, const py::object& index, const py::objec
   const auto count = static_cast<std::size_t>(names.size());
   const auto loan = buffer.lender.lend(buffer.shape, buffer.core.schema(), *buffer.core.pool(),
                                        BatchOptions{.samples = count});
-  const ReleaseIfWorth released(buffer, loan->layout().bytes);
-  buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
+  {
+    const ReleaseIfWorth released(buffer, loan->layout());
+    buffer.core.rows({names.data(), count}, steps, loan->layout(), loan->block());
+  }
   return loan->batch();
 }
 

@@ -10,8 +10,13 @@ namespace sharpwave::bindings {
 // A positive count. THROWS InvalidValue that calls it `name`.
 std::size_t count_of(PyObject* value, const char* name);
 
-// The columns of a batch of this buffer.
+// The columns of a batch of this buffer, and of one of sequences.
 BatchOptions batch_options(const Buffer& buffer, std::size_t samples);
+BatchOptions batch_options(const Buffer& buffer, const SequenceOptions& sequences);
+
+// THROWS InvalidValue for a count out of its range.
+SequenceOptions sequence_options(const py::object& batch_size, const py::object& length,
+                                 const py::object& burn_in, const py::object& period);
 
 // How the buffer's sampler is to draw, read off its Python object, which may be changed any time.
 Draws draws_of(const Buffer& buffer);

@@ -1,5 +1,7 @@
 #include "tensors.hpp"
 
+#include <pybind11/critical_section.h>
+
 #include <memory>
 #include <vector>
 
@@ -53,9 +55,11 @@ py::object converted(const py::handle& value, const dlpack::ExchangeApi& exchang
     for (const py::handle child : value) all.append(converted(child, exchange));
     return py::tuple(all);
   }
+  const auto children = py::reinterpret_borrow<py::dict>(value);
+  const py::scoped_critical_section alone(children);  // without a GIL
   py::dict all;
-  for (const auto& [key, child] : py::reinterpret_borrow<py::dict>(value)) {
-    all[key] = converted(child, exchange);
+  for (const auto& [key, child] : children) {
+    all[key] = converted(py::reinterpret_borrow<py::object>(child), exchange);
   }
   return all;
 }

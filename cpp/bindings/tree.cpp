@@ -90,6 +90,11 @@ Tree::Tree(const py::handle& spec, const std::string& name, Leaves& leaves) : na
   }
 }
 
+void Tree::refuse_missing(const py::object& key) const {
+  throw UnknownName(name_ + ": expected the keys " + joined(keys_) + ", but " + quoted(key) +
+                    " is missing");
+}
+
 void Tree::check(PyObject* value) const {
   const std::size_t expected = children_.size();
   if (kind_ == Kind::kTuple) {
@@ -103,9 +108,7 @@ void Tree::check(PyObject* value) const {
                        quoted(py::type::handle_of(value)));
   }
   for (const py::object& key : keys_) {
-    if (PyDict_GetItem(value, key.ptr()) != nullptr) continue;
-    throw UnknownName(name_ + ": expected the keys " + joined(keys_) + ", but " + quoted(key) +
-                      " is missing");
+    if (PyDict_GetItem(value, key.ptr()) == nullptr) refuse_missing(key);
   }
   if (static_cast<std::size_t>(PyDict_GET_SIZE(value)) == expected) return;
   throw UnknownName(name_ + ": expected the keys " + joined(keys_) + " and no other, got " +

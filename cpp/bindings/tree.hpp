@@ -19,6 +19,17 @@ struct Leaves {
   std::vector<ColumnType> types;
 };
 
+// A dict's item, held: another thread may take it out. Empty where there is none.
+inline py::object item_of(PyObject* dict, PyObject* key) {
+#if PY_VERSION_HEX >= 0x030D0000
+  PyObject* item = nullptr;
+  if (PyDict_GetItemRef(dict, key, &item) < 0) PyErr_Clear();
+  return py::reinterpret_steal<py::object>(item);
+#else
+  return py::reinterpret_borrow<py::object>(PyDict_GetItem(dict, key));
+#endif
+}
+
 class Tree {
  public:
   // Reads a nest of dicts and tuples whose leaves are sharpwave.Field, and appends its leaves.
@@ -29,15 +40,20 @@ class Tree {
   [[nodiscard]] std::size_t leaf() const { return leaf_; }
 
   // Calls visit(value, leaf) for every leaf of a value that nests as this tree does; visit may
-  // throw. THROWS UnknownName for a key that is missing or too many, InvalidValue for another kind.
+  // throw. The leaves of a dict are held for that call only. THROWS UnknownName for a key that is
+  // missing or too many, InvalidValue for another kind.
   template <typename Visit>
   void each(PyObject* value, const Visit& visit) const {
     if (is_leaf()) return visit(value, leaf_);
     check(value);
     for (std::size_t i = 0; i < children_.size(); ++i) {
-      children_[i].each(
-          kind_ == Kind::kDict ? PyDict_GetItem(value, keys_[i].ptr()) : PyTuple_GET_ITEM(value, i),
-          visit);
+      if (kind_ == Kind::kDict) {
+        const py::object item = item_of(value, keys_[i].ptr());
+        if (!item) refuse_missing(keys_[i]);
+        children_[i].each(item.ptr(), visit);
+      } else {
+        children_[i].each(PyTuple_GET_ITEM(value, i), visit);
+      }
     }
   }
 
@@ -57,6 +73,7 @@ class Tree {
   enum class Kind { kLeaf, kDict, kTuple };
 
   void check(PyObject* value) const;
+  [[noreturn]] void refuse_missing(const py::object& key) const;
   [[nodiscard]] py::object empty() const;
   void put(py::object& container, std::size_t i, const py::object& child) const;
 

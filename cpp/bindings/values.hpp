@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -54,6 +55,13 @@ class ValueReader {
   // InvalidValue for one that the storage cannot hold.
   const std::byte* read(PyObject* value, const ColumnType& type);
 
+  // Keeps alive what only a container of the caller's holds: another thread may change it.
+  void hold(PyObject* value) {
+    auto held = py::reinterpret_borrow<py::object>(value);
+    if (held_count_ == held_.size()) return kept_.push_back(std::move(held));
+    held_[held_count_++] = std::move(held);
+  }
+
  private:
   const std::byte* read_array(PyObject* array, const ColumnType& type);
   const std::byte* read_number(PyObject* value, const ColumnType& type);
@@ -70,6 +78,8 @@ class ValueReader {
 
   Lead lead_;
   const Casting& casting_;
+  std::array<py::object, 8> held_;  // the first of them, for no allocation at the usual number
+  std::size_t held_count_ = 0;
   std::vector<py::object> kept_;
   std::vector<std::vector<std::byte>> blocks_;  // for what the stack has no room for
   std::size_t used_ = 0;

@@ -44,16 +44,19 @@ std::size_t BlockPool::free_blocks() const {
 }
 
 Memory BlockPool::take(std::size_t bytes) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto fits = [bytes](const Memory& block) { return block.size() == bytes; };
-    const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
-    if (found != free_.rend()) {
-      return remove(static_cast<std::size_t>(std::distance(found, free_.rend())) - 1);
-    }
-  }
+  Memory kept = take_kept(bytes);
+  if (kept.data() != nullptr) return kept;
   check_memory_available(bytes);
   return Memory(bytes);
+}
+
+Memory BlockPool::take_kept(std::size_t bytes) {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return {};
+  const auto fits = [bytes](const Memory& block) { return block.size() == bytes; };
+  const auto found = std::find_if(free_.rbegin(), free_.rend(), fits);
+  if (found == free_.rend()) return {};
+  return remove(static_cast<std::size_t>(std::distance(found, free_.rend())) - 1);
 }
 
 Memory BlockPool::remove(std::size_t i) {
@@ -66,7 +69,8 @@ Memory BlockPool::remove(std::size_t i) {
 void BlockPool::give_back(Memory block) noexcept {
   if (block.size() > kMostKept) return;
   std::array<Memory, kKept> oldest;  // unmapped when the lock is no longer held
-  const std::lock_guard lock(mutex_);
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;
   if (free_.capacity() < kKept) free_.reserve(kKept);
   for (Memory& each : oldest) {
     if (free_.size() < kKept && free_bytes_ + block.size() <= kMostKept) break;

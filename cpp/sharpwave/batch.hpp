@@ -1,8 +1,12 @@
 #pragma once
 // A batch's memory: where each column lies in a block, and the pool that blocks come from.
 //
+// Threads: the pool's methods may be called from any thread at once, and never wait: where another
+//          thread is inside, a new block is made, or an old one let go. So a fork in the middle of
+//          a call costs the child its pool and nothing else.
 // Ownership: a block belongs to whoever holds its shared_ptr; the last one to let go, on any thread
-// and without any lock of ours held, gives it back to the pool. The pool outlives its blocks.
+//            and without any lock of ours held, gives it back to the pool. The pool outlives its
+//            blocks.
 // Cost: lending is a few instructions when a block of that size is free.
 
 #include <cstddef>
@@ -63,6 +67,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   static constexpr std::size_t kKept = 8;
 
   Memory take(std::size_t bytes);
+  Memory take_kept(std::size_t bytes);  // empty where there is none
   void give_back(Memory block) noexcept;
   Memory remove(std::size_t i);
 

@@ -71,8 +71,9 @@ class ReplayBuffer {
   void clear();
 
   // Around fork(): nobody is inside while the process is copied, and the child draws from a stream
-  // of its own. REQUIRES: one of the after_ methods follows in each process, on the same thread.
-  void before_fork() { mutex_.lock(); }
+  // of its own. REQUIRES: where the first one says true, one of the after_ methods follows in each
+  // process, on the same thread.
+  [[nodiscard]] bool try_before_fork() { return mutex_.try_lock(); }
   void after_fork_in_parent() { mutex_.unlock(); }
   void after_fork_in_child(std::uint64_t process);
   // Whether a call would have to wait now.

@@ -17,6 +17,7 @@ from sharpwave.doctor import diagnose
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
+from sharpwave.limiter import SamplesPerInsert
 from sharpwave.mix import Mix
 from sharpwave.replay_buffer import ReplayBuffer
 from sharpwave.samplers import (
@@ -45,6 +46,7 @@ __all__ = [
     "Recency",
     "ReplayBuffer",
     "Reservoir",
+    "SamplesPerInsert",
     "Stats",
     "Uniform",
     "WithoutReplacement",
@@ -60,7 +62,7 @@ _LAZY = ("agents", "training")
 
 for _public in (
     *(Batch, CheckpointError, Field, Hindsight, Mix, ReplayBuffer, Stats, build_config),
-    *(Diagnosis, Finding, diagnose),
+    *(Diagnosis, Finding, SamplesPerInsert, diagnose),
     *(Prioritized, RankPrioritized, Recency, Reservoir, Uniform, WithoutReplacement),
 ):
     _public.__module__ = __name__

@@ -1,8 +1,9 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from sharpwave.batch import Batch
 from sharpwave.field import Field
@@ -106,6 +107,24 @@ class Columns:
 
 def integers(below: int, count: int, seed: int) -> NDArray[np.int64]: ...
 def crc32c(data: bytes) -> int: ...
+
+class Prefetch(Iterator[Batch]):
+    def __init__(
+        self,
+        buffer: ReplayBuffer,
+        batch_size: int,
+        depth: int,
+        length: int | None,
+        burn_in: int,
+        period: int,
+    ) -> None: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Batch: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+    def close(self) -> None: ...
+    def _after_fork_in_child(self) -> None: ...
+
 def td_target(reward: Any, discount: Any, next_q: Any, out: Any, /) -> Any: ...
 def td_double_target(
     reward: Any, discount: Any, next_q_online: Any, next_q_target: Any, out: Any, /

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sharpwave import _core
 from sharpwave._nest import map_leaves
+from sharpwave.pinned import send
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,10 @@ class Batch:
         Parameters
         ----------
         device : torch.device or str, optional
-            Where the tensors shall be. On the CPU, the default, they share the batch's memory.
+            Where the tensors shall be. On the CPU, the default, they share the batch's memory. To a
+            CUDA device they are copied through pinned memory, and the call does not wait for the
+            transfer: work queued on the current stream comes after it, and the batch may be
+            filled again at once.
 
         Examples
         --------
@@ -99,7 +103,10 @@ class Batch:
         if columns is None:
             columns = map_leaves(torch.from_numpy, self.__dict__)
         if device is not None:
-            columns = map_leaves(lambda tensor: tensor.to(device), columns)
+            target = torch.device(device)
+            if target.type == "cuda":
+                return Batch(send(columns, target))
+            columns = map_leaves(lambda tensor: tensor.to(target), columns)
         return Batch(columns)
 
     def __repr__(self) -> str:

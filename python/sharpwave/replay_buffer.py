@@ -26,6 +26,7 @@ from sharpwave.batch import Batch
 from sharpwave.errors import CheckpointError
 from sharpwave.field import Field
 from sharpwave.hindsight import Hindsight
+from sharpwave.prefetch import prefetch as _prefetch
 from sharpwave.samplers import Recency, Reservoir, Sampler
 from sharpwave.spaces import FieldTree, fields_of
 from sharpwave.stats import Stats
@@ -317,6 +318,8 @@ class ReplayBuffer(_core.ReplayBuffer):
         metadata.setdefault("action_space", imports.space_of(action))
         episodes = [EpisodeBuffer(id=k, **rows) for k, rows in enumerate(imports.episodes_of(self))]
         return create_dataset_from_buffers(dataset_id, episodes, **metadata)
+
+    prefetch = _prefetch
 
     @property
     def n_step(self) -> int:

@@ -247,7 +247,8 @@ def test_a_hundred_thousand_samples_leave_nothing_behind(buffer) -> None:
     work(5_000)
     end, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert end - start < 5_000  # less than a byte a sample
+    # Two bytes a sample: without a GIL some memory is given back late.
+    assert end - start < 10_000
     work(85_000)
     assert resident_bytes() - before < 4 << 20
 

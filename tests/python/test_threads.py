@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from helpers import fill, numbered_buffer
 
 import sharpwave as sw
 
-SECONDS = 1.0
+SECONDS = float(os.environ.get("SHARPWAVE_TEST_SECONDS", "1"))
+SECONDS_OF_IMAGES = float(os.environ.get("SHARPWAVE_TEST_SECONDS", "2"))
 WIDTH = 500
 
 
@@ -52,8 +54,8 @@ def torn(batch: sw.Batch) -> int:
     return int((~whole).sum())
 
 
-def run_together(*bodies: Callable[[], None]) -> None:
-    """Each body again and again, at once, for SECONDS; what one raises is raised here."""
+def run_together(*bodies: Callable[[], None], seconds: float = SECONDS) -> None:
+    """Each body again and again, at once, for so long; what one raises is raised here."""
     stop, errors = threading.Event(), []
 
     def loop(body: Callable[[], None]) -> None:
@@ -67,7 +69,7 @@ def run_together(*bodies: Callable[[], None]) -> None:
     threads = [threading.Thread(target=loop, args=(body,), daemon=True) for body in bodies]
     for thread in threads:
         thread.start()
-    stop.wait(SECONDS)
+    stop.wait(seconds)
     stop.set()
     for thread in threads:
         thread.join(30)
@@ -92,6 +94,71 @@ def test_no_row_is_torn_while_rows_are_added() -> None:
     run_together(add, sample, sample)
     assert rows[0] > 1000
     assert next(count) > 100
+
+
+IMAGE = 84 * 84 // 8  # as int64
+
+
+def image(stamp: int) -> np.ndarray:
+    return np.full(IMAGE, stamp).view("uint8").reshape(84, 84)
+
+
+def torn_images(batch: sw.Batch) -> int:
+    t = batch.stamp
+    stamps = [images.reshape(len(t), -1).view("int64") for images in (batch.obs, batch.next_obs)]
+    whole = (stamps[0] == t[:, None]).all(1) & (stamps[1] == t[:, None] + 1).all(1)
+    whole &= (batch.action == t) & (batch.reward == t % 1000) & (batch.index == t)
+    whole &= (batch.terminated == (t % 7 == 0)) & (batch.truncated == (t % 5 == 0))
+    whole &= (batch.discount == 0) == batch.terminated
+    return int((~whole).sum())
+
+
+def add_image(buffer: sw.ReplayBuffer, t: int) -> None:
+    buffer.add(image(t), t, t % 1000, image(t + 1), t % 7 == 0, t % 5 == 0, stamp=t)
+
+
+def test_one_writer_and_four_samplers_of_images_meet_no_torn_row() -> None:
+    """With SHARPWAVE_TEST_SECONDS=60 for a minute; -s shows how many rows were looked at."""
+    number = sw.Field((), "int64")
+    buffer = sw.ReplayBuffer(
+        128,
+        observation_space=sw.Field((84, 84), "uint8"),
+        action_space=number,
+        extra_fields={"stamp": number},
+    )
+    add_image(buffer, 0)
+    count, rows = iter(range(1, 10**9)), [0] * 4
+    ahead, own = buffer.prefetch(32), buffer.sample(32)
+
+    def look_at(batch: sw.Batch, sampler: int) -> None:
+        assert torn_images(batch) == 0
+        rows[sampler] += len(batch)
+
+    run_together(
+        lambda: add_image(buffer, next(count)),
+        lambda: look_at(buffer.sample(32), 0),
+        lambda: look_at(buffer.sample(64), 1),
+        lambda: look_at(buffer.sample(out=own), 2),
+        lambda: look_at(next(ahead), 3),
+        seconds=SECONDS_OF_IMAGES,
+    )
+    print(f"{sum(rows)} rows of {next(count)} transitions")
+    assert min(rows) > 100
+    assert next(count) > 100
+
+
+def test_the_check_for_torn_images_finds_one() -> None:
+    buffer = sw.ReplayBuffer(
+        8,
+        observation_space=sw.Field((84, 84), "uint8"),
+        action_space=sw.Field((), "int64"),
+        extra_fields={"stamp": sw.Field((), "int64")},
+    )
+    add_image(buffer, 0)
+    batch = buffer.sample(3)
+    assert torn_images(batch) == 0
+    batch.next_obs[1, 83, 80] ^= 1
+    assert torn_images(batch) == 1
 
 
 def test_the_check_for_torn_rows_finds_one() -> None:
