@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sharpwave import _core, checkpoint
+from sharpwave._bounds import bounds_of
 from sharpwave._casting import cast
 from sharpwave._fork import watch
 from sharpwave.autoreset import MODES, mode_of, true_next_obs
@@ -134,8 +135,6 @@ class ReplayBuffer(_core.ReplayBuffer):
             raise ValueError(
                 "sampler: Recency wants the newest rows, which a Reservoir does not keep"
             )
-        self.observation_space = observation_space
-        self.action_space = action_space
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight
@@ -146,6 +145,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         action = fields_of(action_space, "action_space")
         extras = _checked_extras(extra_fields or {})
         self._fields = (obs, action, extras)
+        self._bounds = bounds_of(observation_space, "obs") | bounds_of(action_space, "action")
         super().__init__(
             capacity=_checked_count("capacity", capacity),
             obs=obs,
