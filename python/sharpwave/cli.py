@@ -100,7 +100,7 @@ def _looked_at(folder: Path) -> str:
     with _usage_errors():
         settings = read(folder)[0]
         # Rows are looked at as they were added, so its reward function is never called.
-        hindsight = Hindsight(reward=lambda *_: 0.0) if settings["hindsight"] else None
+        hindsight = Hindsight(reward=lambda *_: 0.0) if settings.get("hindsight") else None
         buffer = ReplayBuffer.load(folder, hindsight=hindsight)
     return f"\n{buffer}\n\n{buffer.stats()}\n\n{diagnose(buffer)}"
 
