@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 
@@ -33,3 +35,27 @@ def build_config() -> dict[str, str]:
         "numpy": np.__version__,
         "platform": platform.platform(),
     }
+
+
+_HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+_COMPANIONS = ("torch", "gymnasium")
+
+
+def machine() -> dict[str, str]:
+    """Describe the build, the machine and what is installed beside sharpwave: for bug reports."""
+    return build_config() | {"huge pages": _huge_pages()} | {p: _version(p) for p in _COMPANIONS}
+
+
+def _huge_pages() -> str:
+    """Whether the system gives huge pages: always, where a program asks (as ours does), or never."""
+    try:
+        return _HUGE_PAGES.read_text().partition("[")[2].partition("]")[0] or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

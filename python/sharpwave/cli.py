@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sharpwave import __version__
+from sharpwave import Hindsight, ReplayBuffer, __version__
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,10 +84,25 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> None:
-    from sharpwave.doctor import machine
+    from sharpwave.build_info import machine
 
+    found = "" if arguments.folder is None else _looked_at(arguments.folder)
     for name, value in machine().items():
-        print(f"{name:<18}{value}")
+        print(f"{name:<12}{value}")
+    if found:
+        print(found)
+
+
+def _looked_at(folder: Path) -> str:
+    from sharpwave import diagnose
+    from sharpwave.checkpoint import read
+
+    with _usage_errors():
+        settings = read(folder)[0]
+        # Rows are looked at as they were added, so its reward function is never called.
+        hindsight = Hindsight(reward=lambda *_: 0.0) if settings.get("hindsight") else None
+        buffer = ReplayBuffer.load(folder, hindsight=hindsight)
+    return f"\n{buffer}\n\n{buffer.stats()}\n\n{diagnose(buffer)}"
 
 
 def _configs(arguments: argparse.Namespace) -> tuple[Any, Any]:
@@ -188,8 +203,12 @@ def _add_eval(commands: Any) -> None:
 def _add_doctor(commands: Any) -> None:
     parser = commands.add_parser(
         "doctor",
-        help="describe this installation",
-        description="Describe the build, the kernels in use and the machine, for bug reports.",
+        help="describe this installation, and look for mistakes in a saved buffer",
+        description="Describe the build, the kernels in use and the machine, for bug reports; with "
+        "a saved buffer, what is in it and what looks wrong.",
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", metavar="DIR", help="what ReplayBuffer.save() wrote"
     )
     parser.set_defaults(command=_doctor)
 

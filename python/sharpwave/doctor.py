@@ -40,7 +40,8 @@ def diagnose(
     buffer : ReplayBuffer
         Is not changed. Rows that others overwrite meanwhile are left out.
     observation_space, action_space : optional
-        Where values should lie; by default the spaces that the buffer was made with.
+        Where sampled values should lie; by default in the spaces that the buffer was made with.
+        A :class:`Field` has no bounds, and neither has a buffer that was loaded.
 
     Returns
     -------
@@ -66,14 +67,15 @@ def diagnose(
     >>> diagnosis[0].kind, diagnosis[0].index
     ('broken_episode', (2,))
     """
-    if observation_space is None:
-        observation_space = buffer.observation_space
-    if action_space is None:
-        action_space = buffer.action_space
+    bounds = buffer._bounds
+    if observation_space is not None:
+        bounds = bounds | bounds_of(observation_space, "obs")
+    if action_space is not None:
+        bounds = bounds | bounds_of(action_space, "action")
     index, flags = buffer._listing()
     if not len(index):
         return Diagnosis((), 0)
-    scan = _Scan(bounds_of(observation_space, "obs"), bounds_of(action_space, "action"))
+    scan = _Scan(bounds)
     for rows, chunk_flags, batch in _chunks(buffer, index, flags):
         scan.look(rows, chunk_flags, batch)
     found = [
@@ -135,8 +137,8 @@ class _Tally:
 class _Scan:
     """What is seen of the values, column by column, as the chunks go by."""
 
-    def __init__(self, obs_bounds: dict[str, Bounds], action_bounds: dict[str, Bounds]) -> None:
-        self.bounds = obs_bounds | action_bounds
+    def __init__(self, bounds: dict[str, Bounds]) -> None:
+        self.bounds = bounds
         self.rows = _Tally()
         self.not_finite: dict[str, _Tally] = {}
         self.out_of_bounds: dict[str, _Tally] = {}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sharpwave import _core, checkpoint, imports
+from sharpwave._bounds import bounds_of
 from sharpwave._casting import cast
 from sharpwave._checks import (
     check_kind,
@@ -125,8 +126,6 @@ class ReplayBuffer(_core.ReplayBuffer):
             raise ValueError(
                 "sampler: Recency wants the newest rows, which a Reservoir does not keep"
             )
-        self.observation_space = observation_space
-        self.action_space = action_space
         self.frame_stack = frame_stack
         self.insertion = insertion
         self.hindsight = hindsight
@@ -137,6 +136,7 @@ class ReplayBuffer(_core.ReplayBuffer):
         action = fields_of(action_space, "action_space")
         extras = checked_extras(extra_fields or {})
         self.fields: tuple[FieldTree, FieldTree, dict[str, Field]] = (obs, action, extras)
+        self._bounds = bounds_of(observation_space, "obs") | bounds_of(action_space, "action")
         super().__init__(
             capacity=checked_count("capacity", capacity),
             obs=obs,

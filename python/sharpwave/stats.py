@@ -133,11 +133,11 @@ def _draws(stats: Stats) -> Iterator[Line]:
 def _priorities(stats: Stats) -> Iterator[Line]:
     if stats.priority_decades is None:
         return
-    yield "priorities", ""
+    yield "priorities of rows", ""
     if stats.zero_priorities:
-        yield "  0", f"{stats.zero_priorities} rows"
+        yield "  0", f"{stats.zero_priorities}"
     for k, count in sorted(stats.priority_decades.items()):
-        yield f"  1e{k} to 1e{k + 1}", f"{count} rows"
+        yield f"  1e{k} to 1e{k + 1}", f"{count}"
     yield "  effective rows", f"{stats.effective_rows:.1f}"
 
 
