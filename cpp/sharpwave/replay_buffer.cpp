@@ -308,7 +308,8 @@ void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> t
   const std::lock_guard lock(mutex_);
   if (!has_priorities_) {
     throw InvalidValue(
-        "this buffer's sampler has no priorities: make it with sampler=Prioritized() or RankPrioritized()");
+        "this buffer's sampler has no priorities: make it with sampler=Prioritized() or "
+        "RankPrioritized()");
   }
   drawn_.clear();
   priorities_.clear();

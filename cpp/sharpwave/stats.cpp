@@ -165,18 +165,18 @@ void ask_equals(std::span<const Ring> from, const Ask& ask) {
   ask.out->ages = ages_of(ByAge(from), [](std::size_t) { return 1.0; });
 }
 
-void ask_sampler(UniformChoice& /*chosen*/, const Ask& ask) {
+void ask_sampler(const UniformChoice& /*chosen*/, const Ask& ask) {
   ask_equals(ask.rings, ask);
   ask.put_distinct(distinct_uniform(rows_in(ask.rings), ask.batch_size));
 }
 
-void ask_sampler(WithoutReplacement& sampler, const Ask& ask) {
+void ask_sampler(const WithoutReplacement& sampler, const Ask& ask) {
   ask_equals(ask.rings, ask);
   const WithoutReplacement::State state = sampler.state();
   ask.put_distinct(distinct_each_once(state.order.size(), state.pending, ask.batch_size));
 }
 
-void ask_sampler(Recency& sampler, const Ask& ask) {
+void ask_sampler(const Recency& sampler, const Ask& ask) {
   Recency copy = sampler;  // the phase does not go on for this
   Rng unused(0);
   const Uniform next = copy.next(unused, ask.rings);
