@@ -61,7 +61,7 @@ def test_bytes_of_each_field_are_its_bytes_times_the_capacity() -> None:
     assert stats.bytes["obs['camera']"] == 100 * 4 * 4  # references
     # 100 rows and a stack's padding, 63 bytes each, 8 of bookkeeping
     assert stats.bytes["frames of obs['camera']"] == (100 + 2 * 4) * (63 + 8)
-    assert stats.bytes["row padding"] == 0
+    assert stats.bytes["row padding"] == 100 * (4 + 4)  # before the action and the double
     assert stats.bytes["side rows"] == 0
     assert sum(stats.bytes.values()) == buffer.nbytes
     assert stats.bytes_per_transition == buffer.nbytes / 100
@@ -154,6 +154,8 @@ def test_the_effective_number_of_rows() -> None:
 def test_without_priorities_there_is_nothing_to_say_of_them() -> None:
     stats = numbered_buffer(8).stats()
     assert stats.priority_decades is stats.zero_priorities is stats.effective_rows is None
+    stats = numbered_buffer(8, sampler=sw.Prioritized()).stats()
+    assert (stats.priority_decades, stats.zero_priorities, stats.effective_rows) == ({}, 0, 0.0)
 
 
 def share(buffer: sw.ReplayBuffer, batch_size: int) -> float | None:
