@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -196,6 +198,10 @@ void ask_sampler(WithPriorities& sampler, const Ask& ask) {
   ask.out->priorities = priority_stats(rows, priorities);
   double total = 0.0;
   for (const float each : priorities) total += static_cast<double>(each);
+  if constexpr (std::is_same_v<WithPriorities, RankPrioritized>) {
+    // Its parts lie side by side in the order of ranks.
+    std::sort(priorities.begin(), priorities.end(), std::greater<>());
+  }
   if (total > 0) ask.put_distinct(distinct_stratified(priorities, total, ask.batch_size));
 }
 
