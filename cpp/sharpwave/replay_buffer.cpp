@@ -61,7 +61,9 @@ class WithSteps {
   }
   ~WithSteps() { n_step_.set_n_step(before_); }
   WithSteps(const WithSteps&) = delete;
+  WithSteps(WithSteps&&) = delete;
   WithSteps& operator=(const WithSteps&) = delete;
+  WithSteps& operator=(WithSteps&&) = delete;
 
  private:
   NStep& n_step_;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -122,11 +124,12 @@ double share_of_duplicates(double distinct, std::size_t batch_size) {
   return std::clamp(1.0 - distinct / static_cast<double>(batch_size), 0.0, 1.0);
 }
 
-// Powers of ten as the decimal numbers they are; log10 may be off by one bit beside them.
-int decade_of(double priority) {
-  int k = static_cast<int>(std::floor(std::log10(priority)));
-  while (std::pow(10.0, k) > priority) --k;
-  while (std::pow(10.0, k + 1) <= priority) ++k;
+// Between powers of ten as float32 has them: an eps of 1e-6 is no smaller than 10^-6.
+int decade_of(float priority) {
+  const auto power = [](int k) { return static_cast<float>(std::pow(10.0, k)); };
+  int k = static_cast<int>(std::floor(std::log10(static_cast<double>(priority))));
+  while (power(k) > priority) --k;
+  while (power(k + 1) <= priority) ++k;
   return k;
 }
 
@@ -139,7 +142,7 @@ PriorityStats priority_stats(const ByAge& rows, std::span<const float> prioritie
     sum += p;
     squares += p * p;
     if (p > 0) {
-      ++stats.decades[decade_of(p)];
+      ++stats.decades[decade_of(priorities[place])];
     } else {
       ++stats.zeros;
     }
@@ -157,7 +160,8 @@ struct Ask {
   Stats* out;
 
   void put_distinct(double distinct) const {
-    if (batch_size != 0) out->duplicates = share_of_duplicates(distinct, batch_size);
+    if (batch_size != 0 && out->stored != 0)
+      out->duplicates = share_of_duplicates(distinct, batch_size);
   }
 };
 
@@ -177,6 +181,7 @@ void ask_sampler(const WithoutReplacement& sampler, const Ask& ask) {
 }
 
 void ask_sampler(const Recency& sampler, const Ask& ask) {
+  if (ask.out->stored == 0) return;
   Recency copy = sampler;  // the phase does not go on for this
   Rng unused(0);
   const Uniform next = copy.next(unused, ask.rings);
@@ -185,6 +190,7 @@ void ask_sampler(const Recency& sampler, const Ask& ask) {
 }
 
 template <typename WithPriorities>
+  requires requires(WithPriorities& sampler, std::span<float> out) { sampler.read(out); }
 void ask_sampler(WithPriorities& sampler, const Ask& ask) {
   std::vector<float> priorities(sampler.size());
   sampler.read(priorities);
@@ -194,6 +200,10 @@ void ask_sampler(WithPriorities& sampler, const Ask& ask) {
   ask.out->priorities = priority_stats(rows, priorities);
   double total = 0.0;
   for (const float each : priorities) total += static_cast<double>(each);
+  if constexpr (std::is_same_v<WithPriorities, RankPrioritized>) {
+    // Its parts lie side by side in the order of ranks.
+    std::sort(priorities.begin(), priorities.end(), std::greater<>());
+  }
   if (total > 0) ask.put_distinct(distinct_stratified(priorities, total, ask.batch_size));
 }
 
@@ -248,7 +258,7 @@ Stats stats_of(const Schema& schema, const Transitions& transitions, AnySampler&
   std::visit(
       [&](auto& chosen) {
         if constexpr (requires { chosen.list(stats.blocks); }) chosen.list(stats.blocks);
-        if (stats.stored != 0) ask_sampler(chosen, {rings, batch_size, &stats});
+        ask_sampler(chosen, {rings, batch_size, &stats});
       },
       sampler);
   return stats;

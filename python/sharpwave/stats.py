@@ -41,8 +41,8 @@ class Stats:
         The expected share of rows that a batch, as large as the last one, has already. None before
         the first batch.
     priority_decades : mapping of int to int, or None
-        How many rows have ``10**k <= priority < 10**(k + 1)``, by ``k``. None without priorities,
-        as the two below.
+        How many rows have ``10**k <= priority < 10**(k + 1)``, by ``k``; of ranks the priority is
+        ``(1 / rank)**alpha``. None without priorities, as the two below.
     zero_priorities : int or None
         Rows that are never drawn.
     effective_rows : float or None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
+import numpy as np
 from model import PlainBuffer
 
 Chances = Mapping[int, float]  # of each stored row to be drawn, in proportion
@@ -36,7 +36,7 @@ def decades(priorities: Chances) -> dict[int, int]:
     found: dict[int, int] = {}
     for p in priorities.values():
         if p > 0:
-            k = math.floor(math.log10(p) + 1e-6)  # float32 powers lie a little beside doubles
+            k = next(k for k in range(38, -46, -1) if np.float32(p) >= np.float32(10.0**k))
             found[k] = found.get(k, 0) + 1
     return found
 

@@ -61,7 +61,7 @@ def test_bytes_of_each_field_are_its_bytes_times_the_capacity() -> None:
     assert stats.bytes["obs['camera']"] == 100 * 4 * 4  # references
     # 100 rows and a stack's padding, 63 bytes each, 8 of bookkeeping
     assert stats.bytes["frames of obs['camera']"] == (100 + 2 * 4) * (63 + 8)
-    assert stats.bytes["row padding"] == 0
+    assert stats.bytes["row padding"] == 100 * (4 + 4)  # before the action and the double
     assert stats.bytes["side rows"] == 0
     assert sum(stats.bytes.values()) == buffer.nbytes
     assert stats.bytes_per_transition == buffer.nbytes / 100
@@ -151,9 +151,24 @@ def test_the_effective_number_of_rows() -> None:
     assert (dead.mean_age, dead.duplicate_share) == (None, None)
 
 
+def test_of_ranks_the_priority_is_what_a_row_is_drawn_in_proportion_to() -> None:
+    buffer = numbered_buffer(8, sampler=sw.RankPrioritized(alpha=1.0), seed=0)
+    fill(buffer, range(3))
+    buffer.update_priorities([0, 1, 2], [1.0, 3.0, 2.0])
+    stats = buffer.stats()  # 1/3, 1 and 1/2, of ages 2, 1 and 0
+    assert stats.effective_rows == pytest.approx((11 / 6) ** 2 / (49 / 36))
+    assert dict(stats.priority_decades) == {-1: 2, 0: 1}
+    assert stats.mean_age == pytest.approx((2 / 3 + 1) / (11 / 6))
+    # parts of 11/12: the first row by rank fills one and 1/12, of the other 11 twelfths
+    # the second has 6 and the third 4
+    assert share(buffer, 2) == pytest.approx(1 - (1 + 6 / 11 + 4 / 11) / 2)
+
+
 def test_without_priorities_there_is_nothing_to_say_of_them() -> None:
     stats = numbered_buffer(8).stats()
     assert stats.priority_decades is stats.zero_priorities is stats.effective_rows is None
+    stats = numbered_buffer(8, sampler=sw.Prioritized()).stats()
+    assert (stats.priority_decades, stats.zero_priorities, stats.effective_rows) == ({}, 0, 0.0)
 
 
 def share(buffer: sw.ReplayBuffer, batch_size: int) -> float | None:
@@ -191,6 +206,7 @@ SAMPLERS = {
     "uniform": sw.Uniform(),
     "recency": sw.Recency(eta=0.999, min_rows=20, updates=1),
     "prioritized": sw.Prioritized(alpha=1.0),
+    "ranks": sw.RankPrioritized(alpha=0.7),
 }
 
 
@@ -198,7 +214,7 @@ SAMPLERS = {
 def test_batches_have_the_duplicates_and_ages_that_were_expected(name) -> None:
     buffer = numbered_buffer(90, sampler=SAMPLERS[name], seed=1)
     fill(buffer, range(150))
-    if name == "prioritized":
+    if name in ("prioritized", "ranks"):
         errors = np.random.default_rng(0).exponential(size=90)
         buffer.update_priorities(np.arange(60, 150), errors)
     duplicates, ages = [], []
@@ -223,7 +239,7 @@ def test_asking_changes_no_draw() -> None:
                 if asks:
                     buffer.stats()
                 drawn.append(buffer.sample(7).index.copy())
-                if isinstance(sampler, sw.Prioritized):
+                if isinstance(sampler, (sw.Prioritized, sw.RankPrioritized)):
                     buffer.update_priorities(drawn[-1], np.arange(7))
         np.testing.assert_array_equal(drawn[:60], drawn[60:])
 
