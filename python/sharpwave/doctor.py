@@ -316,8 +316,9 @@ def _distance(batch: Batch) -> float:
     total = 0.0
     for (_, obs), (_, successor) in pairs:
         if obs.dtype.kind != "c":
-            moved = np.abs(successor.astype(np.float64) - obs)
-            total += float(moved[np.isfinite(moved)].sum())
+            with np.errstate(invalid="ignore", over="ignore"):
+                moved = np.abs(successor.astype(np.float64) - obs)
+                total += float(moved[np.isfinite(moved)].sum())
     return total
 
 
