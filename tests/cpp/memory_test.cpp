@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <utility>
 
 #include "sharpwave/error.hpp"
@@ -37,4 +38,16 @@ TEST_CASE("sizes that no machine has are refused") {
   CHECK_THROWS_AS(Memory(SIZE_MAX - 10), OutOfMemory);
   CHECK_THROWS_AS(sharpwave::check_memory_available(std::size_t{1} << 60), OutOfMemory);
   CHECK_NOTHROW(sharpwave::check_memory_available(1 << 20));
+}
+
+TEST_CASE("what is known of huge pages is never more than there is") {
+  using sharpwave::platform::huge_page_bytes;
+  const Memory large(std::size_t{16} << 20);
+  const Memory small(100);
+  const auto found = huge_page_bytes({large.bytes(), small.bytes()});
+  CHECK(found.has_value() == std::filesystem::exists("/proc/self/smaps"));
+  if (!found) return;
+  CHECK(*found <= large.size());
+  CHECK(huge_page_bytes({}) == 0);
+  CHECK(huge_page_bytes({large.bytes().first(std::size_t{4} << 20)}) <= *found);
 }
