@@ -249,7 +249,6 @@ Stats stats_of(const Schema& schema, const Transitions& transitions, AnySampler&
                std::size_t batch_size) {
   const std::span<const Ring> rings = transitions.rings();
   Stats stats{};
-  stats.expenses = expenses_of(schema, transitions, sampler);
   stats.capacity = rings.size() * transitions.ring_capacity();
   stats.stored = transitions.size();
   for (const Ring& ring : rings) stats.added += ring.count();
@@ -261,6 +260,7 @@ Stats stats_of(const Schema& schema, const Transitions& transitions, AnySampler&
         ask_sampler(chosen, {rings, batch_size, &stats});
       },
       sampler);
+  stats.expenses = expenses_of(schema, transitions, sampler);  // asking may settle what was added
   return stats;
 }
 

@@ -36,7 +36,9 @@ RankPrioritized::RankPrioritized(std::size_t environments, std::size_t ring_capa
     : options_(options),
       ring_capacity_(ring_capacity),
       mass_(masses(checked(environments, ring_capacity), static_cast<double>(options.alpha))),
-      ranking_(environments * ring_capacity) {}
+      ranking_(environments * ring_capacity) {
+  pending_.reserve(kMostPending);
+}
 
 void RankPrioritized::clear() {
   ranking_.clear();

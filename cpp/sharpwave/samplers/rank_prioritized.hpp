@@ -37,8 +37,11 @@ class RankPrioritized {
   // THROWS InvalidValue when places do not fit in 32 bits or alpha is no exponent.
   RankPrioritized(std::size_t environments, std::size_t ring_capacity, const Options& options);
 
-  // A row was stored at this place: it is ranked when somebody asks next.
-  void added(std::uint64_t place) { pending_.push_back(static_cast<std::uint32_t>(place)); }
+  // A row was stored at this place: it is ranked when somebody asks next, or when many wait.
+  void added(std::uint64_t place) {
+    if (pending_.size() == kMostPending) settle();
+    pending_.push_back(static_cast<std::uint32_t>(place));
+  }
   // No row is stored any more. The largest error is kept.
   void clear();
 
@@ -63,7 +66,8 @@ class RankPrioritized {
 
   [[nodiscard]] std::size_t size() const { return ranking_.places(); }
   [[nodiscard]] std::size_t size_bytes() const {
-    return ranking_.size_bytes() + mass_.capacity() * sizeof(double);
+    return ranking_.size_bytes() + mass_.capacity() * sizeof(double) +
+           pending_.capacity() * sizeof(std::uint32_t);
   }
   // What each place is drawn in proportion to; 0: no row.
   void read(std::span<float> priorities);
@@ -71,6 +75,8 @@ class RankPrioritized {
   void restore(ArchiveReader& from, std::span<const Ring> rings);
 
  private:
+  static constexpr std::size_t kMostPending = 1024;
+
   void settle();
   // The rank in which this part of the sum of all (1 / rank)^alpha lies.
   [[nodiscard]] std::size_t rank_at(double mass) const;
