@@ -25,7 +25,17 @@ Shape shape_of(const py::array& array, const char* name) {
                      std::to_string(array.ndim()) + " axes");
 }
 
+// An array that can be read as it is.
+template <typename Value>
+bool is_plain(PyObject* value) {
+  return is_array(value) && is_contiguous(value) &&
+         as_array(value)->descr == py::dtype::of<Value>().ptr();
+}
+
 py::array_t<std::int64_t> indices(PyObject* value) {
+  if (is_plain<std::int64_t>(value)) {
+    return py::reinterpret_borrow<py::array_t<std::int64_t>>(value);
+  }
   py::array array = py::array::ensure(value);
   if (!array || (array.dtype().kind() != 'i' && array.dtype().kind() != 'u')) {
     PyErr_Clear();
@@ -36,6 +46,7 @@ py::array_t<std::int64_t> indices(PyObject* value) {
 }
 
 py::array_t<float> errors(PyObject* value) {
+  if (is_plain<float>(value)) return py::reinterpret_borrow<py::array_t<float>>(value);
   py::array array = py::array::ensure(value);
   if (!array || (array.dtype().kind() != 'f' && array.dtype().kind() != 'i')) {
     PyErr_Clear();

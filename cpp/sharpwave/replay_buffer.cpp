@@ -87,6 +87,18 @@ float mixed(std::span<const std::int64_t> index, std::span<const float> td_error
              : static_cast<float>(eta * most + (1.0 - eta) * sum / static_cast<double>(count));
 }
 
+[[noreturn]] void refuse_name(std::int64_t index) {
+  throw InvalidValue("index: " + std::to_string(index) + " names no transition of this buffer");
+}
+
+void check_finite(Values<std::int64_t> index, std::span<const float> errors) {
+  if (kernels().all_finite(errors.data(), errors.size())) return;
+  std::size_t at = 0;
+  while (std::isfinite(errors[at])) ++at;
+  throw InvalidValue("td_error: expected finite values, got " + std::to_string(errors[at]) +
+                     " for index " + std::to_string(index.data[at * index.steps]));
+}
+
 }  // namespace
 
 ReplayBuffer::ReplayBuffer(Schema schema, const Options& options)
@@ -299,11 +311,15 @@ void ReplayBuffer::rows(std::span<const std::int64_t> index, std::optional<std::
   copy(layout, block);
 }
 
-bool ReplayBuffer::was_given(std::int64_t index) const {
-  const auto environments = static_cast<std::int64_t>(options_.environments);
-  if (index < 0) return false;
-  const auto environment = static_cast<std::size_t>(index % environments);
-  return index / environments < transitions_.rings()[environment].count();
+// Of each transition, or sequence, the error that counts.
+std::span<const float> ReplayBuffer::errors_of(Values<std::int64_t> index, Values<float> td_error) {
+  if (index.steps == 1) return td_error.all();
+  const std::size_t burn_in = index.steps - td_error.steps;
+  errors_.clear();
+  for (std::size_t i = 0; i < index.rows; ++i) {
+    errors_.push_back(mixed(index.row(i).subspan(burn_in), td_error.row(i), options_.sampler.eta));
+  }
+  return errors_;
 }
 
 void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> td_error) {
@@ -313,31 +329,26 @@ void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> t
         "this buffer's sampler has no priorities: make it with sampler=Prioritized() or "
         "RankPrioritized()");
   }
-  drawn_.clear();
-  priorities_.clear();
-  const std::size_t skipped = index.steps - td_error.steps;  // the burn-in
+  const std::span<const float> errors = errors_of(index, td_error);
+  check_finite(index, errors);
+  drawn_.resize(index.rows);
+  priorities_.resize(index.rows);
+  std::size_t known = 0;
   for (std::size_t i = 0; i < index.rows; ++i) {
-    const std::int64_t first = index.row(i).front();
-    const float error = index.steps == 1 ? td_error.data[i]
-                                         : mixed(index.row(i).subspan(skipped), td_error.row(i),
-                                                 options_.sampler.eta);
-    if (!was_given(first)) {
-      throw InvalidValue("index: " + std::to_string(first) + " names no transition of this buffer");
-    }
-    if (!std::isfinite(error)) {
-      throw InvalidValue("td_error: expected finite values, got " + std::to_string(error) +
-                         " for index " + std::to_string(first));
-    }
-    if (const auto place = transitions_.place_of(first)) {
-      drawn_.push_back(*place);
-      priorities_.push_back(error);
-    }
+    const std::int64_t first = index.data[i * index.steps];
+    if (!transitions_.was_given(first)) refuse_name(first);
+    const std::optional<std::uint64_t> place = transitions_.place_of(first);
+    drawn_[known] = place.value_or(0);
+    priorities_[known] = errors[i];
+    known += place.has_value() ? 1 : 0;
   }
+  const auto places = std::span<const std::uint64_t>(drawn_).first(known);
+  const auto known_errors = std::span<const float>(priorities_).first(known);
   std::visit(
       [&](auto& sampler) {
-        const std::span<const std::uint64_t> places = drawn_;
-        const std::span<const float> errors = priorities_;
-        if constexpr (requires { sampler.update(places, errors); }) sampler.update(places, errors);
+        if constexpr (requires { sampler.update(places, known_errors); }) {
+          sampler.update(places, known_errors);
+        }
       },
       sampler_);
 }

@@ -144,7 +144,7 @@ class ReplayBuffer {
   void weigh(const Draws& draws, std::span<const std::uint64_t> places, const BatchLayout& layout,
              std::byte* block);
   Relabelled relabel(const BatchLayout& layout, std::byte* block);
-  [[nodiscard]] bool was_given(std::int64_t index) const;
+  std::span<const float> errors_of(Values<std::int64_t> index, Values<float> td_error);
 
   // Immutable after construction.
   Schema schema_;
@@ -165,6 +165,7 @@ class ReplayBuffer {
   std::vector<std::uint64_t> drawn_;   // scratch: the places of a batch
   std::vector<std::int64_t> names_;    // scratch
   std::vector<float> priorities_;      // scratch
+  std::vector<float> errors_;          // scratch: of sequences
   std::vector<std::uint64_t> begins_;  // scratch: where its sequences begin
 };
 

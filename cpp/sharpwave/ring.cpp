@@ -11,14 +11,10 @@ Ring::Ring(std::size_t capacity, Insertion insertion) : capacity_(capacity), ins
   if (is_reservoir()) times_.resize(capacity);
 }
 
-std::optional<std::size_t> Ring::find(std::int64_t time) const {
-  if (is_reservoir()) {
-    const auto found = slots_.find(time);
-    if (found == slots_.end()) return std::nullopt;
-    return found->second;
-  }
-  if (time < oldest() || time >= count_) return std::nullopt;
-  return slot(static_cast<std::size_t>(time - oldest()));
+std::optional<std::size_t> Ring::find_in_reservoir(std::int64_t time) const {
+  const auto found = slots_.find(time);
+  if (found == slots_.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<std::size_t> Ring::choose(Rng& rng) const {

@@ -52,7 +52,15 @@ class Ring {
            static_cast<std::int64_t>(slot < first_ ? slot + capacity_ - first_ : slot - first_);
   }
   // Where the row of this time lies, or nothing when it is not stored (any more).
-  [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const;
+  [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const {
+    if (is_reservoir()) return find_in_reservoir(time);
+    if (time < oldest() || time >= count_) return std::nullopt;
+    return slot(static_cast<std::size_t>(time - oldest()));
+  }
+  // REQUIRES: a row of this time is stored.
+  [[nodiscard]] std::size_t slot_of(std::int64_t time) const {
+    return is_reservoir() ? slots_.at(time) : slot(static_cast<std::size_t>(time - oldest()));
+  }
   // REQUIRES: size() > 0.
   [[nodiscard]] std::size_t newest_slot() const { return newest_; }
   // Whether a row lies in this slot.
@@ -89,6 +97,7 @@ class Ring {
   [[nodiscard]] Ring newest(std::size_t rows) const;
 
  private:
+  [[nodiscard]] std::optional<std::size_t> find_in_reservoir(std::int64_t time) const;
   void restore_times(std::span<const std::int64_t> times);
   void keep(std::size_t slot, std::int64_t time, bool replaces);
 

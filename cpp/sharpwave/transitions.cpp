@@ -299,22 +299,6 @@ std::size_t Transitions::name_bytes() const {
                          [](std::size_t sum, const Ring& ring) { return sum + ring.size_bytes(); });
 }
 
-std::int64_t Transitions::index_at(std::uint64_t place) const {
-  const std::size_t environment = rings_.size() == 1 ? 0 : place / options_.capacity;
-  const std::int64_t time = rings_[environment].time(place - environment * options_.capacity);
-  return time * static_cast<std::int64_t>(rings_.size()) + static_cast<std::int64_t>(environment);
-}
-
-std::optional<std::uint64_t> Transitions::place_of(std::int64_t index) const {
-  const auto environments = static_cast<std::int64_t>(rings_.size());
-  if (index < 0) return std::nullopt;
-  const auto environment = static_cast<std::size_t>(environments == 1 ? 0 : index % environments);
-  const std::optional<std::size_t> slot =
-      rings_[environment].find(environments == 1 ? index : index / environments);
-  if (!slot) return std::nullopt;
-  return environment * options_.capacity + *slot;
-}
-
 Transitions::StoredEpisode Transitions::episode_at(std::uint64_t place) const {
   const std::size_t environment = place / options_.capacity;
   const Ring& ring = rings_[environment];
@@ -325,8 +309,7 @@ Transitions::StoredEpisode Transitions::episode_at(std::uint64_t place) const {
 }
 
 std::uint64_t Transitions::place_at(std::size_t environment, std::int64_t time) const {
-  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): a stored time has a slot
-  return environment * options_.capacity + *rings_[environment].find(time);
+  return environment * options_.capacity + rings_[environment].slot_of(time);
 }
 
 }  // namespace sharpwave

@@ -93,8 +93,27 @@ class Transitions {
   [[nodiscard]] std::size_t name_bytes() const;
 
   // A row's place, its name, and the way back; the name of a row that is not stored has no place.
-  [[nodiscard]] std::int64_t index_at(std::uint64_t place) const;
-  [[nodiscard]] std::optional<std::uint64_t> place_of(std::int64_t index) const;
+  // Here, so that the loops over a batch need no call; a division is what several environments
+  // cost.
+  [[nodiscard]] std::int64_t index_at(std::uint64_t place) const {
+    if (rings_.size() == 1) return rings_.front().time(place);
+    const std::size_t environment = place / options_.capacity;
+    const std::int64_t time = rings_[environment].time(place - environment * options_.capacity);
+    return time * static_cast<std::int64_t>(rings_.size()) + static_cast<std::int64_t>(environment);
+  }
+  [[nodiscard]] std::optional<std::uint64_t> place_of(std::int64_t index) const {
+    if (index < 0) return std::nullopt;
+    const auto [environment, time] = named(index);
+    const std::optional<std::size_t> slot = rings_[environment].find(time);
+    if (!slot) return std::nullopt;
+    return environment * options_.capacity + *slot;
+  }
+  // Whether some row was ever given this name.
+  [[nodiscard]] bool was_given(std::int64_t index) const {
+    if (index < 0) return false;
+    const auto [environment, time] = named(index);
+    return time < rings_[environment].count();
+  }
   // The episode of a stored row, as far as it is stored: places are in order, and the k-th row
   // behind `first` is at(k).
   struct StoredEpisode {
@@ -109,6 +128,16 @@ class Transitions {
   [[nodiscard]] std::uint64_t place_at(std::size_t environment, std::int64_t time) const;
 
  private:
+  struct Name {
+    std::size_t environment;
+    std::int64_t time;
+  };
+  [[nodiscard]] Name named(std::int64_t index) const {
+    if (rings_.size() == 1) return {0, index};
+    const auto environments = static_cast<std::int64_t>(rings_.size());
+    return {static_cast<std::size_t>(index % environments), index / environments};
+  }
+
   void store(const Steps& steps, std::size_t row, std::size_t environment, std::size_t slot);
   void store_stacks(const Steps& steps, std::size_t row, const Meta* newest, bool is_linked);
   void write(const Steps& steps, std::size_t row, std::uint64_t place, std::uint32_t side);

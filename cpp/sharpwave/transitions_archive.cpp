@@ -18,7 +18,7 @@ using Reference = Frames::Reference;
 
 constexpr std::uint32_t kUnseen = UINT32_MAX;
 
-std::string named(const char* what, std::size_t field) {
+std::string segment_of(const char* what, std::size_t field) {
   return std::string(what) + "." + std::to_string(field);
 }
 
@@ -122,11 +122,11 @@ void Transitions::save_metas(ArchiveWriter& to) const {
 void Transitions::save_field(ArchiveWriter& to, std::size_t field) const {
   const Column& column = table_.columns()[field];
   Staging staging(to);
-  to.begin(named("field", field));
+  to.begin(segment_of("field", field));
   each_row([&](std::uint64_t place) { staging.write(column.row(place), column.bytes); });
   staging.flush();
   if (field >= schema_.obs().size()) return;
-  to.begin(named("side", field));
+  to.begin(segment_of("side", field));
   each_row([&](std::uint64_t place) {
     const std::uint32_t successor = table_.meta(place).successor;
     if (successor < Meta::kSide) return;
@@ -144,14 +144,14 @@ void Transitions::save_stacks(ArchiveWriter& to, const Stacked& stacked) const {
     for (std::size_t i = 0; i < depth; ++i) all.push_back(number(references[i]));
   };
   each_row([&, field = field](std::uint64_t place) { add(table_.columns()[field].row(place)); });
-  to.put<Reference>(named("field", field), all);
+  to.put<Reference>(segment_of("field", field), all);
   all.clear();
   each_row([&, field = field](std::uint64_t place) {
     const std::uint32_t successor = table_.meta(place).successor;
     if (successor >= Meta::kSide) add(side_.at(field, successor - Meta::kSide));
   });
-  to.put<Reference>(named("side", field), all);
-  to.begin(named("frames", field));
+  to.put<Reference>(segment_of("side", field), all);
+  to.begin(segment_of("frames", field));
   Staging staging(to);
   for (const Reference frame : number.order())
     staging.write(frames.at(frame), frames.frame_bytes());
@@ -249,7 +249,7 @@ void Transitions::restore_field(ArchiveReader& from, std::size_t field) {
     }
   });
   const auto read = [&](const char* what, const std::vector<std::byte*>& to) {
-    read_rows(from, named(what, field), to.size(), column.bytes,
+    read_rows(from, segment_of(what, field), to.size(), column.bytes,
               [&](std::size_t i) { return to[i]; });
   };
   read("field", rows);
@@ -258,7 +258,7 @@ void Transitions::restore_field(ArchiveReader& from, std::size_t field) {
 
 std::vector<Reference> Transitions::restore_frames(ArchiveReader& from, Stacked& stacked) {
   auto& [field, frames] = stacked;
-  const std::string name = named("frames", field);
+  const std::string name = segment_of("frames", field);
   const std::uint64_t count = from.bytes(name) / frames.frame_bytes();
   if (count > frames.depth() * (size() + side_.in_use())) {
     throw Damaged("frames: more than any stack refers to");
@@ -291,8 +291,8 @@ void Transitions::restore_stacks(ArchiveReader& from, Stacked& stacked) {
     pool.use(stack.data());
     std::memcpy(to, stack.data(), depth * sizeof(Reference));
   };
-  const auto own = from.get<Reference>(named("field", field), depth * size());
-  const auto next = from.get<Reference>(named("side", field), depth * side_.in_use());
+  const auto own = from.get<Reference>(segment_of("field", field), depth * size());
+  const auto next = from.get<Reference>(segment_of("side", field), depth * side_.in_use());
   std::size_t row = 0;
   std::size_t side = 0;
   each_row([&, f = field](std::uint64_t place) {
