@@ -53,6 +53,30 @@ def test_prioritized_draws_follow_the_priorities(alpha, added) -> None:
     assert_frequencies(counts_of(drawn, first), (errors() + 0.01) ** alpha)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
+@pytest.mark.parametrize("added", [ROWS, ROWS + 17])
+def test_draws_by_rank_follow_the_ranks_and_weights_undo_them(alpha, added) -> None:
+    buffer = filled(sw.RankPrioritized(alpha, beta=1.0, normalize="buffer"), added)
+    first = added - ROWS
+    buffer.update_priorities(np.arange(first, added), errors() ** 9)  # by far not in proportion
+    shares = (1.0 + np.argsort(np.argsort(-errors()))) ** -alpha
+    drawn = one_by_one(buffer, 40_000)
+    assert_frequencies(counts_of(drawn, first), shares)
+    batch = buffer.sample(200)
+    expected = shares.min() / shares[batch.index - first]
+    np.testing.assert_allclose(batch.weight, expected, rtol=1e-6)
+
+
+def test_new_rows_rank_with_the_largest_and_late_errors_of_old_ones_are_left_alone() -> None:
+    buffer = filled(sw.RankPrioritized(alpha=20.0))  # the first rank, and hardly another
+    buffer.update_priorities(np.arange(ROWS), np.linspace(0.1, 5.0, ROWS))
+    assert set(buffer.sample(20).index.tolist()) == {ROWS - 1}
+    buffer.extend(**numbered(np.arange(ROWS, ROWS + 1)))  # in the place of row 0
+    assert set(buffer.sample(20).index.tolist()) == {ROWS}
+    buffer.update_priorities([ROWS, 0], [0.0, 99.0])
+    assert set(buffer.sample(20).index.tolist()) == {ROWS - 1}
+
+
 def test_nothing_is_left_of_large_and_small_priorities_that_were_replaced() -> None:
     buffer = filled(sw.Prioritized(1.0, eps=0.0))
     rng = np.random.default_rng(2)
