@@ -258,12 +258,17 @@ void ReplayBuffer::begin_sequences(const Sequences& sequences, std::span<std::ui
   constexpr std::size_t kRecentTries = 10'000;
   constexpr std::size_t kTries = 1'000'000;
   const bool is_recent = std::holds_alternative<Recency>(sampler_);
+  const Rng before = rng_;
+  if (!sequences.may_begin_anywhere()) refuse_sequences();
   Uniform all(rng_, transitions_.rings());
   with_draw([&](auto draw) {
     draw(begins);
     for (std::uint64_t& begin : begins) {
       for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
-        if (tries == kTries) refuse_sequences();
+        if (tries == kTries) {
+          rng_ = before;
+          refuse_sequences();
+        }
         if (is_recent && tries >= kRecentTries) {
           names_.resize(1);
           all.draw({{&begin, 1}, names_}, [](std::uint64_t) {});

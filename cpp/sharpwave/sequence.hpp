@@ -32,10 +32,17 @@ class Sequences {
   // where something is left to learn behind the burn-in.
   [[nodiscard]] bool may_begin(std::uint64_t place) const;
 
+  // Whether it may at any stored row.
+  [[nodiscard]] bool may_begin_anywhere() const;
+
   // The places of the sequence that begins there: its episode's rows, then padding.
   void rows(std::uint64_t begin, std::span<std::uint64_t> out) const;
 
  private:
+  // Whether one may begin in the episode of these times, of which those from `oldest` on are
+  // stored.
+  [[nodiscard]] bool fits(Episode episode, std::int64_t oldest) const;
+
   const Transitions& from_;
   SequenceOptions options_;
 };

@@ -124,6 +124,10 @@ class Transitions {
     std::int64_t time;          // of the row asked for
   };
   [[nodiscard]] StoredEpisode episode_at(std::uint64_t place) const;
+  // When the environment's episodes began that have a stored row. Empty in reservoirs.
+  [[nodiscard]] std::span<const std::int64_t> episode_begins(std::size_t environment) const {
+    return episodes_[environment].begins();
+  }
   // REQUIRES: a row of this time is stored.
   [[nodiscard]] std::uint64_t place_at(std::size_t environment, std::int64_t time) const;
 

@@ -280,3 +280,38 @@ class TestPriorities:
         with pytest.raises(ValueError):
             buffer.update_priorities(np.array([[0, 1], [1, 2]]), td_error)
         assert self.weights(buffer) == dict.fromkeys(range(6), 1.0)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [sw.Uniform(), sw.WithoutReplacement(), sw.Recency(min_rows=1), sw.Prioritized()],
+    ids=lambda sampler: sampler.kind,
+)
+def test_a_refused_call_has_drawn_nothing(sampler) -> None:
+    """No episode is longer than three rows: asked in vain, the buffer goes on as if it were not."""
+    drawn = []
+    for asks in (False, True):
+        buffer = sw.ReplayBuffer(
+            12, observation_space=sw.Field(), action_space=sw.Field(), sampler=sampler, seed=4
+        )
+        t = np.arange(12)
+        buffer.extend(t, t, t, t + 1, t % 3 == 2, np.zeros(12, bool))
+        buffer.sample(5)
+        if asks:
+            with pytest.raises(ValueError, match="no sequence can begin"):
+                buffer.sample_sequences(4, 2, burn_in=3)
+        drawn.append([buffer.sample(7).index.tolist() for _ in range(20)])
+    assert drawn[0] == drawn[1]
+
+
+def test_whether_a_sequence_may_begin_is_known_where_only_a_late_step_of_its_period_is_stored() -> (
+    None
+):
+    buffer = sw.ReplayBuffer(4, observation_space=sw.Field(), action_space=sw.Field(), seed=0)
+    t = np.arange(9)
+    buffer.extend(t, t, t, t + 1, np.zeros(9, bool), np.zeros(9, bool))  # 5 to 8 are stored
+    assert set(buffer.sample_sequences(50, 1, period=7).obs[:, 0]) == {7.0}
+    with pytest.raises(ValueError, match="no sequence can begin"):
+        buffer.sample_sequences(1, 1, period=9)
+    with pytest.raises(ValueError, match="no sequence can begin"):
+        buffer.sample_sequences(1, 1, burn_in=2, period=7)
