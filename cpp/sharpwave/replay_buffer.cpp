@@ -252,29 +252,53 @@ Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, s
   return relabel(layout, block);
 }
 
+// All rows at which a sequence may begin, with what each is drawn in proportion to: its priority,
+// or
+// 1. Looked for where hardly any draw falls on them.
+Eligible ReplayBuffer::eligible(const Sequences& sequences) {
+  std::vector<float> priorities;
+  std::visit(
+      [&](auto& sampler) {
+        if constexpr (requires { sampler.read(std::span(priorities)); }) {
+          priorities.resize(capacity());
+          sampler.read(priorities);
+        }
+      },
+      sampler_);
+  Eligible found;
+  for (std::size_t e = 0; e < options_.environments; ++e) {
+    for (std::size_t slot = 0; slot < transitions_.rings()[e].size(); ++slot) {
+      const std::uint64_t place = e * ring_capacity_ + slot;
+      const double share = priorities.empty() ? 1.0 : static_cast<double>(priorities[place]);
+      if (share > 0 && sequences.may_begin(place)) found.add(place, share);
+    }
+  }
+  return found;
+}
+
 // Places that the sampler draws and at which a sequence may begin. One that may not is drawn again,
-// which leaves the others their share. Where no recent row may begin one, all rows are drawn from.
+// which leaves the others their share; after many draws in vain the rows where one may are listed
+// instead. Without replacement each of them comes within an epoch.
 void ReplayBuffer::begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins) {
-  constexpr std::size_t kRecentTries = 10'000;
-  constexpr std::size_t kTries = 1'000'000;
-  const bool is_recent = std::holds_alternative<Recency>(sampler_);
+  constexpr std::size_t kTries = 10'000;
+  const bool ends_by_itself = std::holds_alternative<WithoutReplacement>(sampler_);
   const Rng before = rng_;
   if (!sequences.may_begin_anywhere()) refuse_sequences();
-  Uniform all(rng_, transitions_.rings());
+  std::optional<Eligible> few;
   with_draw([&](auto draw) {
     draw(begins);
     for (std::uint64_t& begin : begins) {
       for (std::size_t tries = 0; !sequences.may_begin(begin); ++tries) {
-        if (tries == kTries) {
+        if (tries < kTries || ends_by_itself) {
+          draw({&begin, 1});
+          continue;
+        }
+        if (!few) few = eligible(sequences);
+        if (few->is_empty()) {
           rng_ = before;
           refuse_sequences();
         }
-        if (is_recent && tries >= kRecentTries) {
-          names_.resize(1);
-          all.draw({{&begin, 1}, names_}, [](std::uint64_t) {});
-        } else {
-          draw({&begin, 1});
-        }
+        begin = few->draw(rng_);
       }
     }
   });

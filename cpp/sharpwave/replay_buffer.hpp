@@ -21,6 +21,7 @@
 #include "sharpwave/n_step.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/samplers/any_sampler.hpp"
+#include "sharpwave/samplers/eligible.hpp"
 #include "sharpwave/schema.hpp"
 #include "sharpwave/sequence.hpp"
 #include "sharpwave/stats.hpp"
@@ -138,6 +139,7 @@ class ReplayBuffer {
   template <typename Use>
   void with_draw(Use use);
   void sample_uniform(const BatchLayout& layout, std::byte* block);
+  [[nodiscard]] Eligible eligible(const Sequences& sequences);
   void begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins);
   void name(std::span<const std::uint64_t> places, std::int64_t* index) const;
   void copy(const BatchLayout& layout, std::byte* block);

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 # A core file includes only files of its own room and of the rooms before it in this list.
 ROOMS = """
 error rng crc32c archive schema encode kernels/cpu memory table ring episode successor frame_stack
-transitions listing n_step sequence samplers/sampler samplers/uniform samplers/without_replacement
+transitions listing n_step sequence samplers/sampler samplers/eligible samplers/uniform samplers/without_replacement
 samplers/recency samplers/sum_tree samplers/prioritized samplers/ranking samplers/rank_prioritized
 samplers/any_sampler stats batch gather columns hindsight replay_buffer prefetch checkpoint td
 """.split()

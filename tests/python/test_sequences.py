@@ -315,3 +315,23 @@ def test_whether_a_sequence_may_begin_is_known_where_only_a_late_step_of_its_per
         buffer.sample_sequences(1, 1, period=9)
     with pytest.raises(ValueError, match="no sequence can begin"):
         buffer.sample_sequences(1, 1, burn_in=2, period=7)
+
+
+def test_rows_of_next_to_no_priority_are_found_where_only_they_may_begin_a_sequence() -> None:
+    buffer = sw.ReplayBuffer(
+        1000,
+        observation_space=sw.Field(),
+        action_space=sw.Field(),
+        sampler=sw.Prioritized(alpha=1.0, eps=0.0),
+        seed=0,
+    )
+    t = np.arange(1000)
+    ends = t != 500  # but for rows 500 and 501 every episode is one row long
+    buffer.extend(t, t, t, t + 1, ends, np.zeros(1000, bool))
+    error = np.full(1000, 1e6)
+    error[500] = 1e-6
+    buffer.update_priorities(t, error)
+    assert set(buffer.sample_sequences(20, 1, burn_in=1).index[:, 0].tolist()) == {500}
+    buffer.update_priorities([500], [0.0])
+    with pytest.raises(ValueError, match="no sequence can begin"):
+        buffer.sample_sequences(20, 1, burn_in=1)
