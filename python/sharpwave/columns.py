@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from sharpwave import _core
 from sharpwave._casting import cast
@@ -50,39 +46,3 @@ class Columns(_core.Columns):
 
     def __init__(self, fields: Mapping[str, Field], rows: int) -> None:
         super().__init__(fields=dict(fields), rows=rows, cast=cast)
-
-
-class Source(Protocol):
-    """What has ``random()``: ``np.random`` itself, its generators, ``random.Random``."""
-
-    def random(self) -> float:
-        """Return a number from 0 up to 1."""
-
-
-def integers(below: int, count: int, source: Source | None = None) -> NDArray[np.int64]:
-    """Return ``count`` integers from 0 to ``below - 1``, uniform and independent.
-
-    Parameters
-    ----------
-    below, count : int
-    source : Source, optional
-        Where the seed of this call is taken from: one number, whatever ``count`` is. By default
-        NumPy's global generator, which users of libraries that draw from it seed.
-
-    Raises
-    ------
-    ValueError
-        A bound below 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sharpwave.columns import integers
-    >>> np.random.seed(0)
-    >>> first = integers(10, 3)
-    >>> np.random.seed(0)
-    >>> bool((integers(10, 3) == first).all())
-    True
-    """
-    part = np.random.random() if source is None else source.random()  # noqa: NPY002
-    return _core.integers(below, count, int(part * 2**53))

@@ -39,7 +39,7 @@ ANNEXES = {
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
 _core _nest _bounds _fork field _casting errors build_info spaces autoreset samplers hindsight storage
-pinned batch columns td checkpoint imports limiter prefetch stats _checks replay_buffer mix diagnosis doctor
+pinned batch columns draws sum_tree td checkpoint imports limiter prefetch stats _checks replay_buffer mix diagnosis doctor
 sharpwave compat agents training cli __main__
 """.split()
 

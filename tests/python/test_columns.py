@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sharpwave import Field
-from sharpwave.columns import Columns, integers
+from sharpwave.columns import Columns
+from sharpwave.draws import integers
 
 FIELDS = {
     "obs": Field((3,), "float32"),

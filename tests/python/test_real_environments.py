@@ -90,12 +90,14 @@ def test_ale_some_environments_at_a_time() -> None:
     whole.close()
 
     env = ale("NextStep", num_envs=4, batch_size=2)
-    buffer = sw.ReplayBuffer.for_env(env, 400, seed=0)
+    buffer = sw.ReplayBuffer.for_env(env, 4 * 2000, seed=0)
     last: dict[int, tuple[np.ndarray, int]] = {}
     at, was_end = np.zeros(4, int), np.zeros(4, bool)
     obs, info = env.reset(seed=0)
     reward = terminated = truncated = np.zeros(2, bool)
-    for _ in range(100):
+    stepped = np.zeros(4, int)
+    while stepped.min() < 40:  # how often each environment comes is the scheduler's whim
+        assert stepped.sum() < 8000
         ids = info["env_id"]
         known = np.array([int(i) in last for i in ids])
         if known.any():
@@ -107,16 +109,16 @@ def test_ale_some_environments_at_a_time() -> None:
             )  # fmt: skip
             at[ids[known]] = np.where(was_end[ids[known]], 0, at[ids[known]] + 1)
             was_end[ids[known]] = (terminated | truncated)[known]
+            stepped[ids[known]] += 1
         action = np.array([policy(int(i), at[i]) for i in ids])
         last |= {int(i): (obs[k].copy(), int(action[k])) for k, i in enumerate(ids)}
         env.send(action)
         obs, reward, terminated, truncated, info = env.recv()
     env.close()
     found, truth = stored(buffer), stored(expected)
-    assert sum(map(len, found.values())) > 150
     for env_id in range(4):
         both = min(len(found[env_id]), len(truth[env_id]))
-        assert both > 10
+        assert both > 30
         assert found[env_id][:both] == truth[env_id][:both]
     assert any(each[4] or each[5] for rows in found.values() for each in rows)
 

@@ -81,22 +81,11 @@ void Prioritized::clear() {
   has_pending_ = false;
 }
 
-double Prioritized::stratum(std::size_t parts) const {
-  if (!(tree_.total() > 0)) {
-    throw InvalidValue(
-        "expected a row with a positive priority to draw, but the priority of every stored row is "
-        "0; give a positive eps, or update some row with a td_error that is not 0");
-  }
-  return tree_.total() / static_cast<double>(parts);
-}
-
-void Prioritized::draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass) {
-  Rng own = rng;  // nothing else can point to a copy: it stays in registers
-  for (std::size_t i = 0; i < mass.size(); ++i) {
-    const double part = static_cast<double>(own.next() >> 11) * 0x1p-53;
-    mass[i] = (static_cast<double>(first + i) + part) * width;
-  }
-  rng = own;
+void Prioritized::check_drawable() const {
+  if (tree_.total() > 0) return;
+  throw InvalidValue(
+      "expected a row with a positive priority to draw, but the priority of every stored row is 0; "
+      "give a positive eps, or update some row with a td_error that is not 0");
 }
 
 void Prioritized::update(std::span<const std::uint64_t> places, std::span<const float> td_error) {

@@ -66,13 +66,8 @@ class Prioritized {
   template <typename Seen>
   void draw(Rng& rng, std::span<std::uint64_t> out, Seen seen) {
     settle();
-    const double width = stratum(out.size());
-    std::array<double, kTile> mass;  // NOLINT: filled below
-    for (std::size_t at = 0; at < out.size(); at += kTile) {
-      const std::size_t count = std::min(kTile, out.size() - at);
-      draw_strata(rng, at, width, std::span(mass).first(count));
-      tree_.find(std::span(mass).first(count), out.subspan(at, count), seen);
-    }
+    check_drawable();
+    tree_.draw(rng, out, seen);
   }
 
   // Of equal places the last one counts. THROWS InvalidValue for an error that is not finite.
@@ -97,9 +92,7 @@ class Prioritized {
   void begin_range(PlaceRange& pending, std::uint64_t place);
   // Gives pending rows their priority.
   void settle();
-  // The mass of one of so many equal parts.
-  [[nodiscard]] double stratum(std::size_t parts) const;
-  static void draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass);
+  void check_drawable() const;
 
   // Immutable after construction.
   Options options_;

@@ -119,6 +119,15 @@ void SumTree::write(std::span<const float> leaves) {
   }
 }
 
+void SumTree::draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass) {
+  Rng own = rng;  // nothing else can point to a copy: it stays in registers
+  for (std::size_t i = 0; i < mass.size(); ++i) {
+    const double part = static_cast<double>(own.next() >> 11) * 0x1p-53;
+    mass[i] = (static_cast<double>(first + i) + part) * width;
+  }
+  rng = own;
+}
+
 void SumTree::descend(std::span<double> mass, std::span<std::uint64_t> lines) const {
   std::fill(lines.begin(), lines.end(), 0);
   for (std::size_t level = levels_.size() - 1; level > 0; --level) {

@@ -12,6 +12,7 @@
 // Cost: docs/decisions/0008; 5.2 bytes a leaf.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,6 +20,7 @@
 
 #include "sharpwave/kernels/cpu.hpp"
 #include "sharpwave/memory.hpp"
+#include "sharpwave/rng.hpp"
 
 namespace sharpwave {
 
@@ -41,6 +43,7 @@ class SumTree {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::span<const std::byte> memory() const { return memory_.bytes(); }
   [[nodiscard]] double total() const { return crown_->sum[0]; }
+  [[nodiscard]] bool has_smallest() const { return !smallest_.empty(); }
   // The smallest of the leaves that are not zero; 0 where there is none. REQUIRES: kYes.
   [[nodiscard]] float smallest() const { return smallest_.back()[0]; }
   [[nodiscard]] float leaf(std::uint64_t place) const { return leaves_[stand(place)]; }
@@ -72,6 +75,19 @@ class SumTree {
     }
   }
 
+  // Draws out.size() places, one in each of as many equal parts of the sum of all, and calls
+  // seen(place) as soon as each is known. REQUIRES: total() > 0.
+  template <typename Seen>
+  void draw(Rng& rng, std::span<std::uint64_t> out, Seen seen) const {
+    const double width = total() / static_cast<double>(out.size());
+    std::array<double, kTile> mass;  // NOLINT: filled below
+    for (std::size_t at = 0; at < out.size(); at += kTile) {
+      const std::size_t count = std::min(kTile, out.size() - at);
+      draw_strata(rng, at, width, std::span(mass).first(count));
+      find(std::span(mass).first(count), out.subspan(at, count), seen);
+    }
+  }
+
  private:
   static constexpr std::size_t kTile = 256;  // as many descents are under way at once
   static constexpr std::size_t kNear = 16;   // as many leaves are found before they are seen
@@ -86,6 +102,7 @@ class SumTree {
     std::size_t count;
   };
 
+  static void draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass);
   void descend(std::span<double> mass, std::span<std::uint64_t> lines) const;
   // Sums anew what lies above these lines, level by level. `list` is used up.
   void settle(std::span<std::uint32_t> list);
