@@ -10,6 +10,7 @@
 #include "sharpwave/columns.hpp"
 #include "sharpwave/error.hpp"
 #include "sharpwave/rng.hpp"
+#include "sharpwave/step_ring.hpp"
 #include "tree.hpp"
 #include "values.hpp"
 
@@ -35,20 +36,24 @@ std::unique_ptr<BoundColumns> make(const py::dict& fields, std::size_t rows,
 
 BoundColumns& columns_of(const py::handle& self) { return self.cast<BoundColumns&>(); }
 
-py::array get(const py::object& self, const std::string& name) {
-  const BoundColumns& columns = columns_of(self);
+std::size_t number_of(const BoundColumns& columns, const std::string& name) {
   for (std::size_t f = 0; f < columns.types.size(); ++f) {
-    if (columns.types[f].name != name) continue;
-    const ArrayType& type = columns.types[f].stored;
-    const Column& column = columns.core.column(f);
-    std::vector<py::ssize_t> strides{static_cast<py::ssize_t>(column.stride)};
-    for (const py::ssize_t step : py::detail::c_strides(type.shape, type.dtype.itemsize())) {
-      strides.push_back(step);
-    }
-    return {type.dtype, type.shape_behind({static_cast<py::ssize_t>(columns.core.rows())}), strides,
-            column.data, self};
+    if (columns.types[f].name == name) return f;
   }
   throw UnknownName("'" + name + "' is not a column of this table");
+}
+
+py::array get(const py::object& self, const std::string& name) {
+  const BoundColumns& columns = columns_of(self);
+  const std::size_t f = number_of(columns, name);
+  const ArrayType& type = columns.types[f].stored;
+  const Column& column = columns.core.column(f);
+  std::vector<py::ssize_t> strides{static_cast<py::ssize_t>(column.stride)};
+  for (const py::ssize_t step : py::detail::c_strides(type.shape, type.dtype.itemsize())) {
+    strides.push_back(step);
+  }
+  return {type.dtype, type.shape_behind({static_cast<py::ssize_t>(columns.core.rows())}), strides,
+          column.data, self};
 }
 
 void check_range(const BoundColumns& columns, std::int64_t first, std::int64_t end) {
@@ -58,7 +63,16 @@ void check_range(const BoundColumns& columns, std::int64_t first, std::int64_t e
                      std::to_string(first < 0 ? first : end - 1));
 }
 
-py::dict take(const py::object& self, const py::object& rows) {
+std::vector<bool> chosen_columns(const BoundColumns& columns, const py::object& names) {
+  std::vector<bool> is_chosen(columns.types.size(), names.is_none());
+  if (names.is_none()) return is_chosen;
+  for (const py::handle name : names) {
+    is_chosen[number_of(columns, name.cast<std::string>())] = true;
+  }
+  return is_chosen;
+}
+
+py::dict take(const py::object& self, const py::object& rows, const py::object& names) {
   const BoundColumns& columns = columns_of(self);
   const auto chosen = py::array_t<std::int64_t, py::array::c_style>::ensure(rows);
   if (!chosen || chosen.ndim() != 1) {
@@ -68,13 +82,14 @@ py::dict take(const py::object& self, const py::object& rows) {
   }
   const std::span<const std::int64_t> all(chosen.data(), static_cast<std::size_t>(chosen.size()));
   for (const std::int64_t row : all) check_range(columns, row, row + 1);
-  const Columns::Layout layout = columns.core.layout(all.size());
+  const Columns::Layout layout = columns.core.layout(all.size(), chosen_columns(columns, names));
   const BlockPool::Block block = columns.pool->lend(layout.bytes);
   const py::scoped_critical_section alone(self);  // without a GIL
   columns.core.take(all, layout, block.get());
   const py::capsule owner = keep_alive(block);
   py::dict taken;
   for (std::size_t f = 0; f < columns.types.size(); ++f) {
+    if (layout.is_skipped(f)) continue;
     const ArrayType& type = columns.types[f].sampled;
     taken[py::str(columns.types[f].name)] = array_over(
         type.dtype, type.shape_behind({chosen.size()}), block.get() + layout.offsets[f], owner);
@@ -100,6 +115,44 @@ void put(const py::object& self, std::int64_t first, std::int64_t count, const p
   }
 }
 
+const Column& number_column(const BoundColumns& columns, const std::string& name) {
+  const std::size_t f = number_of(columns, name);
+  const Column& column = columns.core.column(f);
+  if (columns.types[f].stored.dtype.equal(py::dtype::of<float>()) && column.bytes == sizeof(float))
+    return column;
+  throw InvalidValue("'" + name + "': expected a column of one float32 a row");
+}
+
+void check_ring(const StepRing& ring) {
+  const bool is_ring = ring.environments > 0 && ring.rows % ring.environments == 0 &&
+                       ring.newest >= 0 && ring.newest < ring.rows / ring.environments;
+  if (is_ring && ring.n_step > 0) return;
+  throw InvalidValue("n_step: expected a positive n_step, and a newest step below " +
+                     std::to_string(ring.rows) + " rows / environments, got n_step=" +
+                     std::to_string(ring.n_step) + ", newest=" + std::to_string(ring.newest) +
+                     ", environments=" + std::to_string(ring.environments));
+}
+
+py::tuple n_step(const py::object& self, const py::array_t<std::int64_t, py::array::c_style>& rows,
+                 const std::string& reward, const std::vector<std::string>& ends,
+                 std::int64_t steps, double gamma, std::int64_t newest, std::int64_t environments) {
+  const BoundColumns& columns = columns_of(self);
+  const StepRing ring{static_cast<std::int64_t>(columns.core.rows()), environments, newest, steps,
+                      gamma};
+  check_ring(ring);
+  const std::span<const std::int64_t> all(rows.data(), static_cast<std::size_t>(rows.size()));
+  for (const std::int64_t row : all) check_range(columns, row, row + 1);
+  std::vector<Column> end_columns;
+  for (const std::string& end : ends) end_columns.push_back(number_column(columns, end));
+  py::array_t<std::int64_t> last(rows.size());
+  py::array_t<float> sum(rows.size());
+  py::array_t<float> discount(rows.size());
+  const py::scoped_critical_section alone(self);  // without a GIL
+  n_step_windows(ring, all, number_column(columns, reward), end_columns,
+                 {last.mutable_data(), sum.mutable_data(), discount.mutable_data()});
+  return py::make_tuple(last, sum, discount);
+}
+
 py::array_t<std::int64_t> integers(std::uint64_t below, py::ssize_t count, std::uint64_t seed) {
   if (below == 0) throw InvalidValue("integers: expected a bound of at least 1, got 0");
   py::array_t<std::int64_t> drawn(count);
@@ -116,8 +169,10 @@ void bind_columns(py::module_& m) {
       .def(py::init(&make), py::kw_only(), py::arg("fields"), py::arg("rows"), py::arg("cast"))
       .def("__getitem__", &get, py::arg("name"))
       .def("__len__", [](const BoundColumns& columns) { return columns.core.rows(); })
-      .def("take", &take, py::arg("rows"))
+      .def("take", &take, py::arg("rows"), py::arg("names") = py::none())
       .def("put", &put, py::arg("first"), py::arg("count"))
+      .def("n_step", &n_step, py::arg("rows"), py::kw_only(), py::arg("reward"), py::arg("ends"),
+           py::arg("n_step"), py::arg("gamma"), py::arg("newest"), py::arg("environments") = 1)
       .def_property_readonly("nbytes",
                              [](const BoundColumns& columns) { return columns.core.size_bytes(); });
   m.def("integers", &integers, py::arg("below"), py::arg("count"), py::arg("seed"),

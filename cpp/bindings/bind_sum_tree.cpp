@@ -153,9 +153,9 @@ void bind_sum_tree(py::module_& m) {
       .def("_draw", &draw, py::arg("count"), py::arg("seed"))
       .def("clear", &SumTree::clear)
       .def_property_readonly("total", &SumTree::total)
+      .def_property_readonly("has_smallest", &SumTree::has_smallest)
       .def_property_readonly("smallest", &smallest)
-      .def_property_readonly("nbytes",
-                             [](const SumTree& tree) { return tree.memory().size(); });
+      .def_property_readonly("nbytes", [](const SumTree& tree) { return tree.memory().size(); });
 }
 
 }  // namespace sharpwave::bindings

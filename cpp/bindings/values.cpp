@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
+#include <numeric>
 #include <string>
 
 #include "sharpwave/error.hpp"
@@ -100,7 +102,10 @@ const std::byte* ValueReader::read_number(PyObject* value, const ColumnType& typ
 // For a float32 field: float64, which environments in plain NumPy give for rewards, and flags.
 template <typename Given>
 const std::byte* ValueReader::read_as_floats(PyObject* array) {
-  const std::size_t count = lead_.rows();
+  const auto* const shape = as_array(array)->dimensions;
+  const auto count = static_cast<std::size_t>(
+      std::accumulate(shape, shape + as_array(array)->nd, py::ssize_t{1}, std::multiplies<>()));
+  if (count > stack_.size()) return nullptr;
   const std::size_t bytes = (count * sizeof(float) + 7) / 8 * 8;
   if (used_ + bytes > stack_.size()) return nullptr;
   std::byte* const at = stack_.data() + used_;
@@ -118,11 +123,9 @@ const std::byte* ValueReader::read_array(PyObject* array, const ColumnType& type
   const auto* const got = as_array(array);
   if (!is_contiguous(array) || !has_shape(array, type)) return nullptr;
   if (got->descr == type.dtype.ptr()) return reinterpret_cast<const std::byte*>(got->data);
-  const bool is_reward_like = type.kind == ColumnKind::kFloat32 && type.shape.empty();
-  if (is_reward_like && got->descr == casting_.np_double.ptr())
-    return read_as_floats<double>(array);
-  return is_reward_like && got->descr == casting_.np_bool.ptr() ? read_as_floats<bool>(array)
-                                                                : nullptr;
+  if (type.kind != ColumnKind::kFloat32) return nullptr;
+  if (got->descr == casting_.np_double.ptr()) return read_as_floats<double>(array);
+  return got->descr == casting_.np_bool.ptr() ? read_as_floats<bool>(array) : nullptr;
 }
 
 const std::byte* ValueReader::read_slowly(PyObject* value, const ColumnType& type) {

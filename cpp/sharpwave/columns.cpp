@@ -31,11 +31,12 @@ Columns::Columns(std::vector<Field> fields, std::size_t rows)
   for (const Field& field : fields_) gathers_.push_back(gather_for(field));
 }
 
-Columns::Layout Columns::layout(std::size_t rows) const {
+Columns::Layout Columns::layout(std::size_t rows, const std::vector<bool>& is_chosen) const {
   Layout layout;
-  for (const Field& field : fields_) {
-    layout.offsets.push_back(layout.bytes);
-    layout.bytes += (rows * field.sampled_bytes() + kLine - 1) / kLine * kLine;
+  for (std::size_t f = 0; f < fields_.size(); ++f) {
+    layout.offsets.push_back(is_chosen[f] ? layout.bytes : Layout::kSkipped);
+    if (!is_chosen[f]) continue;
+    layout.bytes += (rows * fields_[f].sampled_bytes() + kLine - 1) / kLine * kLine;
   }
   return layout;
 }
@@ -57,7 +58,7 @@ void Columns::take_records(Rows rows, Rows next, std::size_t begin, const Layout
     from[i] = records.row(static_cast<std::size_t>(rows[i]));
   }
   for (std::size_t f = 0; f < fields_.size(); ++f) {
-    if (!is_hot(f)) continue;
+    if (!is_hot(f) || layout.is_skipped(f)) continue;
     std::byte* const out = block + layout.offsets[f] + begin * gathers_[f].bytes;
     gathers_[f](out, from.data(), table_.offset(f), rows.size());
   }
@@ -86,7 +87,7 @@ void Columns::take(Rows rows, const Layout& layout, std::byte* block) const {
     }
   }
   for (std::size_t f = 0; f < fields_.size(); ++f) {
-    if (!is_hot(f)) take_column(f, rows, block + layout.offsets[f]);
+    if (!is_hot(f) && !layout.is_skipped(f)) take_column(f, rows, block + layout.offsets[f]);
   }
 }
 

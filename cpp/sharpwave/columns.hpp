@@ -22,6 +22,10 @@ class Columns {
  public:
   // Where each taken column lies in a block. Every one starts on a cache line.
   struct Layout {
+    static constexpr std::size_t kSkipped = SIZE_MAX;
+
+    [[nodiscard]] bool is_skipped(std::size_t field) const { return offsets[field] == kSkipped; }
+
     std::vector<std::size_t> offsets;
     std::size_t bytes = 0;
   };
@@ -29,7 +33,8 @@ class Columns {
   // THROWS InvalidValue for a stack of frames, OutOfMemory.
   Columns(std::vector<Field> fields, std::size_t rows);
 
-  [[nodiscard]] Layout layout(std::size_t rows) const;
+  // Of the chosen fields. REQUIRES: is_chosen says so of each field.
+  [[nodiscard]] Layout layout(std::size_t rows, const std::vector<bool>& is_chosen) const;
   // REQUIRES: every row below rows(); layout() of as many rows.
   void take(std::span<const std::int64_t> rows, const Layout& layout, std::byte* block) const;
   // Stores `count` values of one field, as they are stored, one in each row from `first` on.

@@ -97,17 +97,7 @@ class Batch:
         >>> buffer.sample(3).torch().reward
         tensor([0.5000, 0.5000, 0.5000])
         """
-        import torch
-
-        columns = _core.tensors(self.__dict__, torch.Tensor)
-        if columns is None:
-            columns = map_leaves(torch.from_numpy, self.__dict__)
-        if device is not None:
-            target = torch.device(device)
-            if target.type == "cuda":
-                return Batch(send(columns, target))
-            columns = map_leaves(lambda tensor: tensor.to(target), columns)
-        return Batch(columns)
+        return Batch(as_tensors(self.__dict__, device))
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{name}={_summary(value)}" for name, value in self.__dict__.items())
@@ -116,3 +106,19 @@ class Batch:
 
 def _summary(nest: Any) -> Any:
     return map_leaves(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", nest)
+
+
+def as_tensors(columns: dict[str, Any], device: torch.device | str | None = None) -> dict[str, Any]:
+    """Return arrays, or dicts and tuples of them, as tensors; see :meth:`Batch.torch`."""
+    import torch
+
+    tensors: dict[str, Any] | None = _core.tensors(columns, torch.Tensor)
+    if tensors is None:
+        tensors = map_leaves(torch.from_numpy, columns)
+    if device is None:
+        return tensors
+    target = torch.device(device)
+    if target.type == "cuda":
+        return send(tensors, target)
+    moved: dict[str, Any] = map_leaves(lambda tensor: tensor.to(target), tensors)
+    return moved

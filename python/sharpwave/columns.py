@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sharpwave import _core
 from sharpwave._casting import cast
@@ -32,6 +36,11 @@ class Columns(_core.Columns):
     ``columns[name]`` is a live and writable view of shape ``(rows, *field)`` without a copy. Small
     fields of a row lie together in memory, so most views have strides.
 
+    ``columns.n_step(rows, reward=..., ends=(...), n_step=..., gamma=..., newest=..., environments=1)``
+    takes the rows as a ring of steps, the rows of one step's environments side by side, and returns
+    for each window its last row, its discounted sum of rewards and ``gamma ** length``. A window ends at the
+    first row in which one of the columns ``ends`` is not 0, and at the step ``newest``.
+
     Examples
     --------
     >>> import numpy as np
@@ -45,4 +54,18 @@ class Columns(_core.Columns):
     """
 
     def __init__(self, fields: Mapping[str, Field], rows: int) -> None:
-        super().__init__(fields=dict(fields), rows=rows, cast=cast)
+        self.fields = dict(fields)
+        super().__init__(fields=self.fields, rows=rows, cast=cast)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        stored = {name: np.ascontiguousarray(self[name]) for name in self.fields}
+        return _made, (type(self), self.fields, len(self), stored)
+
+
+def _made(
+    cls: type[Columns], fields: dict[str, Field], rows: int, stored: dict[str, NDArray[Any]]
+) -> Columns:
+    columns = cls(fields, rows)
+    for name, values in stored.items():
+        columns[name][...] = values
+    return columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,3 +67,12 @@ class SumTree(_core.SumTree):
             A tree in which every number is 0.
         """
         return self._draw(count, seed_of_call(source))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (type(self), len(self), self.has_smallest, self[np.arange(len(self))])
+
+
+def _made(cls: type[SumTree], leaves: int, smallest: bool, values: NDArray[np.float32]) -> SumTree:
+    tree = cls(leaves, smallest=smallest)
+    tree[np.arange(leaves)] = values
+    return tree

@@ -33,7 +33,7 @@ TEST_CASE("columns: every row is taken as it was put") {
   }
   std::vector<std::int64_t> rows;
   for (int i = 0; i < 100; ++i) rows.push_back(i * 13 % 70);
-  const Columns::Layout layout = columns.layout(rows.size());
+  const Columns::Layout layout = columns.layout(rows.size(), {true, true});
   std::vector<std::byte> block(layout.bytes);
   columns.take(rows, layout, block.data());
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -56,11 +56,27 @@ TEST_CASE("columns: several rows are put at once, in both kinds of columns") {
   CHECK(std::memcmp(columns.column(1).row(7), two.data() + 300, 300) == 0);
 }
 
+TEST_CASE("columns: what was not chosen is not taken") {
+  Columns columns(small_and_large(), 8);
+  columns.put(0, 3, 1, value(6, 3).data());
+  columns.put(1, 3, 1, value(300, 3).data());
+  const std::vector<std::int64_t> rows{3};
+  for (const bool is_small : {true, false}) {
+    const Columns::Layout layout = columns.layout(1, {is_small, !is_small});
+    CHECK(layout.is_skipped(0) == !is_small);
+    CHECK(layout.is_skipped(1) == is_small);
+    std::vector<std::byte> block(layout.bytes);
+    columns.take(rows, layout, block.data());
+    const std::size_t bytes = is_small ? 6 : 300;
+    CHECK(std::memcmp(block.data(), value(bytes, 3).data(), bytes) == 0);
+  }
+}
+
 TEST_CASE("columns: a table of large fields alone has no records to fetch") {
   Columns columns({{"large", "uint8", 1, {300}}}, 3);
   columns.put(0, 1, 1, value(300, 9).data());
   const std::vector<std::int64_t> rows{1, 0};
-  const Columns::Layout layout = columns.layout(2);
+  const Columns::Layout layout = columns.layout(2, {true});
   std::vector<std::byte> block(layout.bytes);
   columns.take(rows, layout, block.data());
   CHECK(std::memcmp(block.data(), value(300, 9).data(), 300) == 0);

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -44,6 +47,17 @@ def test_rows_are_taken_as_they_were_put_in_any_order_and_more_than_once(count) 
         assert (taken[name] == value[rows]).all(), name
 
 
+def test_some_columns_can_be_taken_alone() -> None:
+    columns, values = filled()
+    rows = np.array([3, 99, 3])
+    taken = columns.take(rows, ("screen", "action"))
+    assert list(taken) == ["screen", "action"]
+    assert (taken["screen"] == values["screen"][rows]).all()
+    assert (taken["action"] == values["action"][rows]).all()
+    with pytest.raises(KeyError, match="nothing"):
+        columns.take(rows, ("nothing",))
+
+
 def test_views_are_live_and_writable() -> None:
     columns, values = filled()
     view = columns["obs"]
@@ -54,6 +68,15 @@ def test_views_are_live_and_writable() -> None:
     columns.put(5, 1, [4.0, 5.0, 6.0], np.zeros((20, 20), "uint8"), [0.0, 0.0], 1, 0.0)
     assert (view[5] == [4.0, 5.0, 6.0]).all()
     assert (columns["half"].dtype, columns["screen"].shape) == (np.float16, (100, 20, 20))
+
+
+def test_pickled_and_copied_columns_are_the_same() -> None:
+    columns, _ = filled()
+    for other in (pickle.loads(pickle.dumps(columns)), copy.deepcopy(columns)):
+        for name in FIELDS:
+            assert (other[name] == columns[name]).all()
+        other["obs"][:] = 0
+    assert columns["obs"].any()
 
 
 def test_what_was_taken_is_nobody_elses() -> None:
@@ -108,3 +131,47 @@ def test_integers_follow_the_seed_of_numpy() -> None:
     assert set(integers(3, 200).tolist()) == {0, 1, 2}
     with pytest.raises(ValueError, match="at least 1"):
         integers(0, 3)
+
+
+@pytest.mark.parametrize("environments", [1, 3])
+def test_n_step_windows_end_where_a_plain_walk_ends(environments) -> None:
+    rng = np.random.default_rng(environments)
+    steps = 50
+    table = Columns({"r": Field(), "done": Field((1,)), "cut": Field()}, steps * environments)
+    for name, share in (("r", 1.0), ("done", 0.1), ("cut", 0.05)):
+        column = table[name].reshape(-1)
+        column[:] = rng.normal(size=len(column)) * (rng.random(len(column)) < share)
+    rows = rng.integers(0, len(table), 500)
+    for n_step, newest in ((1, 3), (3, 49), (7, 0), (60, 20)):
+        last, reward, discount = table.n_step(
+            rows, reward="r", ends=("done", "cut"), n_step=n_step, gamma=0.9,
+            newest=newest, environments=environments,
+        )  # fmt: skip
+        for i, row in enumerate(rows):
+            total, at = 0.0, int(row)
+            for k in range(n_step):
+                total += 0.9**k * float(table["r"][at])
+                if table["done"][at] or table["cut"][at] or at // environments == newest:
+                    break
+                if k + 1 < n_step:
+                    at = (at + environments) % len(table)
+            assert last[i] == at
+            assert discount[i] == pytest.approx(0.9 ** (k + 1), rel=1e-6)
+            assert reward[i] == pytest.approx(total, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_step": 0}, "positive n_step"),
+        ({"newest": 100}, "newest=100"),
+        ({"environments": 3}, "environments=3"),
+        ({"reward": "obs"}, "one float32"),
+        ({"ends": ("action",)}, "one float32"),
+    ],
+)
+def test_windows_that_cannot_be_are_said(change, message) -> None:
+    columns, _ = filled()
+    given = {"reward": "done", "ends": ("done",), "n_step": 3, "gamma": 0.9, "newest": 5} | change
+    with pytest.raises(ValueError, match=message):
+        columns.n_step(np.array([1]), **given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 
 import numpy as np
@@ -22,7 +24,9 @@ def test_any_changes_leave_what_plain_numpy_has(leaves, smallest) -> None:
             tree[places] = 0.5
             plain[places] = 0.5
         elif rng.random() < 0.5:
-            values = (rng.exponential(size=len(places)) * (rng.random(len(places)) < 0.7)).astype("f4")
+            values = (rng.exponential(size=len(places)) * (rng.random(len(places)) < 0.7)).astype(
+                "f4"
+            )
             tree[places] = values
             for place, value in zip(places, values, strict=True):
                 plain[place] = value
@@ -69,9 +73,7 @@ def test_weights_are_those_of_the_paper() -> None:
     weight = (10 * probability) ** -0.4
     np.testing.assert_allclose(tree.weigh(places, 0.4), weight / weight.max(), rtol=1e-6)
     largest = (10 * 0.5 / tree.total) ** -0.4
-    np.testing.assert_allclose(
-        tree.weigh(places, 0.4, tree.smallest), weight / largest, rtol=1e-6
-    )
+    np.testing.assert_allclose(tree.weigh(places, 0.4, tree.smallest), weight / largest, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,16 @@ def test_what_cannot_be_is_said_and_changes_nothing(change, message) -> None:
         change(tree)
     assert tree[np.arange(10)].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
     assert tree.total == 1
+
+
+def test_pickled_and_copied_trees_are_the_same() -> None:
+    tree = SumTree(100, smallest=True)
+    tree[np.arange(50)] = np.arange(50)
+    for other in (pickle.loads(pickle.dumps(tree)), copy.deepcopy(tree)):
+        assert (other[np.arange(100)] == tree[np.arange(100)]).all()
+        assert (other.total, other.smallest) == (tree.total, 1)
+        other[np.array([7])] = 0
+    assert tree.total == sum(range(50))
 
 
 def test_a_tree_of_zeros_cannot_be_drawn_from() -> None:
