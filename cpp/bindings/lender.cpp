@@ -9,9 +9,10 @@ namespace {
 // Ours, and that of the dict, tuple or batch that it belongs to.
 constexpr py::ssize_t kOursAndItsOwners = 2;
 
+// The offset of a Python class's list is negative since Python 3.12: it lies before the object.
 bool has_weak_references(PyObject* object) {
   const py::ssize_t offset = Py_TYPE(object)->tp_weaklistoffset;
-  return offset > 0 &&
+  return offset != 0 &&
          *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset) != nullptr;
 }
 

@@ -1,10 +1,12 @@
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -28,28 +30,73 @@ void touch(std::byte* data, std::size_t bytes) {
   }
 }
 
-std::size_t read_number(const char* path) {
-  std::ifstream file(path);
-  std::size_t value = 0;
-  return file >> value ? value : kUnknown;  // "max" (no limit) does not parse
+// The system's own calls: C++ streams have answered 0 for every number where the package was built
+// by a newer compiler than the C++ library that it ran on.
+std::string contents(const std::string& path) {
+  std::string text;
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return text;
+  std::array<char, 4096> piece{};
+  for (ssize_t got = 0; (got = read(file, piece.data(), piece.size())) > 0;) {
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  close(file);
+  return text;
 }
 
-// A container's limit (control groups, version 2) may be far below the machine's memory.
+std::size_t next_line(std::string_view text, std::size_t at) {
+  return std::min(text.find('\n', at), text.size() - 1) + 1;
+}
+
+// The number that comes after `key`, which begins a line; an empty key asks for the first number.
+std::size_t number_after(std::string_view text, std::string_view key) {
+  while (!text.empty()) {
+    if (text.starts_with(key)) {
+      text.remove_prefix(std::min(text.find_first_not_of(' ', key.size()), text.size()));
+      std::size_t value = kUnknown;  // "max" (no limit) is no number, and leaves it
+      std::from_chars(text.data(), text.data() + text.size(), value);
+      return value;
+    }
+    text.remove_prefix(next_line(text, 0));
+  }
+  return kUnknown;
+}
+
+// What a control group (version 2) leaves. Its cached files are given up when memory is wanted.
+std::size_t left_in_group(const std::string& folder) {
+  const std::size_t limit = number_after(contents(folder + "/memory.max"), "");
+  const std::size_t current = number_after(contents(folder + "/memory.current"), "");
+  if (limit == kUnknown || current == kUnknown) return kUnknown;
+  const std::string stat = contents(folder + "/memory.stat");
+  std::size_t used = current;
+  for (const std::string_view kind : {"inactive_file", "active_file"}) {
+    const std::size_t cached = number_after(stat, kind);
+    if (cached != kUnknown) used -= std::min(used, cached);
+  }
+  return limit - std::min(limit, used);
+}
+
+// A container's limit may be far below the machine's memory: that of its group, or of one around
+// it.
 std::size_t container_memory() {
-  const std::size_t limit = read_number("/sys/fs/cgroup/memory.max");
-  const std::size_t used = read_number("/sys/fs/cgroup/memory.current");
-  return limit == kUnknown || used == kUnknown ? kUnknown : limit - std::min(limit, used);
+  constexpr std::string_view kVersion2 = "0::";
+  const std::string groups = contents("/proc/self/cgroup");
+  const std::size_t at = groups.find(kVersion2);
+  const std::string folder = "/sys/fs/cgroup";
+  std::size_t left = left_in_group(folder);
+  if (at == std::string::npos) return left;
+  const std::size_t begin = at + kVersion2.size();
+  const std::string path = groups.substr(begin, groups.find('\n', begin) - begin);
+  for (std::size_t end = 1; end < path.size();) {
+    end = std::min(path.find('/', end + 1), path.size());
+    left = std::min(left, left_in_group(folder + path.substr(0, end)));
+  }
+  return left;
 }
 
 std::size_t machine_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string key, unit; file >> key;) {
-    std::size_t kibibytes = 0;
-    if (!(file >> kibibytes)) return kUnknown;
-    if (key == "MemAvailable:") return kibibytes * 1024;
-    std::getline(file, unit);
-  }
-  return kUnknown;
+  const std::size_t kibibytes = number_after(contents("/proc/meminfo"), "MemAvailable:");
+  return kibibytes == kUnknown ? kUnknown : kibibytes * 1024;
 }
 
 // A mapping as /proc/self/smaps tells of it.
@@ -62,16 +109,16 @@ struct Mapping {
 // Calls visit(mapping) for each one, and returns whether the system tells of any.
 template <typename Visit>
 bool each_mapping(Visit visit) {
-  std::ifstream file("/proc/self/smaps");
+  const std::string smaps = contents("/proc/self/smaps");
   Mapping mapping{};
   bool is_told = false;
-  for (std::string line; std::getline(file, line);) {
+  for (std::size_t at = 0; at < smaps.size(); at = next_line(smaps, at)) {
     char* end = nullptr;
-    const std::uintptr_t begin = std::strtoull(line.c_str(), &end, 16);
+    const std::uintptr_t begin = std::strtoull(&smaps[at], &end, 16);
     if (*end == '-') {
       mapping = {begin, std::strtoull(end + 1, nullptr, 16), 0};
-    } else if (line.starts_with(kHugeKey)) {
-      mapping.huge = std::strtoull(&line[kHugeKey.size()], nullptr, 10) * 1024;
+    } else if (smaps.compare(at, kHugeKey.size(), kHugeKey) == 0) {
+      mapping.huge = std::strtoull(&smaps[at + kHugeKey.size()], nullptr, 10) * 1024;
       visit(mapping);
       is_told = true;
     }

@@ -38,6 +38,7 @@ TEST_CASE("sizes that no machine has are refused") {
   CHECK_THROWS_AS(Memory(SIZE_MAX - 10), OutOfMemory);
   CHECK_THROWS_AS(sharpwave::check_memory_available(std::size_t{1} << 60), OutOfMemory);
   CHECK_NOTHROW(sharpwave::check_memory_available(1 << 20));
+  CHECK_NOTHROW(sharpwave::check_memory_available(std::size_t{65} << 20));
 }
 
 TEST_CASE("what is known of huge pages is never more than there is") {

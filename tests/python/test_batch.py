@@ -105,6 +105,7 @@ def test_an_array_that_is_kept_stays_although_the_batch_has_another_in_its_place
     assert all(_is_whole(buffer.sample(32)) for _ in range(20))
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array")  # numpy 2.5 frowns on it
 @pytest.mark.parametrize(
     "change",
     [
