@@ -30,6 +30,14 @@ def test(session: nox.Session) -> None:
 
 
 @nox.session
+def compat(session: nox.Session) -> None:
+    """The adapters beside the peers' own classes; arguments go to pytest."""
+    session.install("-c", "constraints.txt", ".[train,test]")
+    session.install("-c", "constraints.txt", "--group", "peers")
+    session.run("pytest", "tests/compat", *session.posargs)
+
+
+@nox.session
 def test_cpp(session: nox.Session) -> None:
     """The C++ tests under address and undefined behaviour sanitizers (or: -- dev, -- tsan)."""
     session.install("cmake>=3.25")

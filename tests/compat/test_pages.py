@@ -1,0 +1,23 @@
+"""The Python in docs/peers runs: the blocks of a page in their order, in one namespace."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "peers").glob("*.md"))
+PACKAGES = {"sb3": "stable_baselines3"}  # what a page needs besides sharpwave
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch) -> None:
+    if page.stem in PACKAGES:
+        pytest.importorskip(PACKAGES[page.stem])
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks, "a page shows the change of one line"
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": page.stem}
+    for number, block in enumerate(blocks):
+        exec(compile(block, f"{page.name}, Python block {number}", "exec"), namespace)

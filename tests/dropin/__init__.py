@@ -1,0 +1,1 @@
+"""The peers' own suites on our classes: a pytest plugin a peer, see CONTRIBUTING.md."""
