@@ -141,7 +141,8 @@ class ReplayBuffer:
         obs = Field(self.obs_shape, self.observation_space.dtype)
         dtype = self.action_space.dtype
         action = Field((self.action_dim,), "float32" if dtype == np.float64 else dtype)
-        self._obs_dtype, self._action_dtype = np.dtype(obs.dtype), np.dtype(action.dtype)
+        is_row = self.observation_space.shape and self.action_space.shape == (self.action_dim,)
+        self._has_scalars = not is_row
         self._no_timeouts = np.zeros(self.n_envs, "float32")
         fields = {"observations": obs, "actions": action}
         if self.optimize_memory_usage:
@@ -167,20 +168,27 @@ class ReplayBuffer:
         ValueError
             Shapes that do not fit. Nothing was stored.
         """
-        obs, next_obs = self._observations(obs), self._observations(next_obs)
-        action = np.asarray(action, self._action_dtype).reshape(self.n_envs, self.action_dim)
+        if self._has_scalars:
+            obs, next_obs, action = self._rows_of(obs, next_obs, action)
         timeout = self._timeouts(infos) if self.handle_timeout_termination else self._no_timeouts
         if self.optimize_memory_usage:
             self._put_once(obs, next_obs, action, done, reward, timeout)
         else:
-            row, count = self.pos * self.n_envs, self.n_envs
-            self._columns.put(row, count, obs, action, next_obs, done, reward, timeout)
-        self.pos = (self.pos + 1) % self.buffer_size
-        self.full = self.full or self.pos == 0
+            n = self.n_envs
+            self._columns.put(self.pos * n, n, obs, action, next_obs, done, reward, timeout)
+        self.pos += 1
+        if self.pos == self.buffer_size:
+            self.full, self.pos = True, 0
 
-    def _observations(self, obs: Any) -> NDArray[Any]:
-        obs = np.asarray(obs, self._obs_dtype)
-        return obs if self.observation_space.shape else obs.reshape(self.n_envs, 1)
+    def _rows_of(self, obs: Any, next_obs: Any, action: Any) -> tuple[Any, Any, Any]:
+        """Give scalars, and actions of several dimensions, the shape of rows."""
+        n_envs, shape = self.n_envs, self.obs_shape
+        if not self.observation_space.shape:
+            obs, next_obs = (
+                np.reshape(obs, (n_envs, *shape)),
+                np.reshape(next_obs, (n_envs, *shape)),
+            )
+        return obs, next_obs, np.reshape(action, (n_envs, self.action_dim))
 
     def _timeouts(self, infos: Any) -> NDArray[np.generic]:
         if isinstance(infos, Mapping):

@@ -77,8 +77,12 @@ class PrioritizedReplayBuffer(prio.PrioritizedReplayBuffer, ReplayBuffer):
         if not isinstance(index, np.ndarray):
             return super().__getitem__(index)
         batch = super(prio.PrioritizedReplayBuffer, self).__getitem__(index)
-        weight = self.get_weight(index)
-        batch.__dict__["weight"] = weight / weight.max() if self._weight_norm else weight
+        if self._weight_norm and index.ndim == 1:  # what remains does not depend on _min_prio
+            weight = self.weight.tree.weigh(index, self._beta).astype(float)
+        else:
+            weight = self.get_weight(index)
+            weight = weight / weight.max() if self._weight_norm else weight
+        batch.__dict__["weight"] = weight
         return batch
 
 
