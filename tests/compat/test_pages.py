@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "peers").glob("*.md"))
-PACKAGES = {"sb3": "stable_baselines3"}  # what a page needs besides sharpwave
+# What a page needs besides sharpwave.
+PACKAGES = {
+    "cleanrl": "gymnasium", "rllib": "ray", "sb3": "stable_baselines3",
+    "tianshou": "tianshou", "torchrl": "torchrl",
+}  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore")  # of what other libraries import
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch) -> None:
     if page.stem in PACKAGES:

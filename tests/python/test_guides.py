@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 GUIDES = sorted((Path(__file__).resolve().parents[2] / "docs" / "guides").glob("*.md"))
-OPTIONAL = ("torch", "gymnasium", "minari", "stable_baselines3")
+OPTIONAL = ("torch", "gymnasium", "minari", "stable_baselines3", "keras", "jax", "flax", "optax")
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:minari")  # of metadata that a guide leaves out
