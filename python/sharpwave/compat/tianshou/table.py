@@ -157,7 +157,9 @@ def _is_column(node: int, key: str, value: Any) -> bool:
 
 def _places(rows: list[int]) -> slice | Rows:
     """Environments in step write evenly spaced rows, which NumPy writes faster as a slice."""
-    if len(rows) > 1:
+    if len(rows) == 1:
+        return slice(rows[0], rows[0] + 1)
+    if rows:
         first, last, distance = rows[0], rows[-1], rows[1] - rows[0]
         if distance > 0 and rows == [*range(first, last + 1, distance)]:
             return slice(first, last + 1, distance)
