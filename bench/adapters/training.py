@@ -2,7 +2,8 @@
 
 One run is one process with one thread, ours and theirs in turn with the same seed; the figure is the processor
 time of the training without imports, a ratio the median of the pairs'. The scripts of CleanRL and Tianshou are
-those of their checkouts (CLEANRL_CHECKOUT, TIANSHOU_CHECKOUT); CleanRL's needs gymnasium 0.29.
+those of their checkouts (CLEANRL_CHECKOUT, TIANSHOU_CHECKOUT); CleanRL's needs gymnasium 0.29. TorchRL and cpprb
+have no script of one file: theirs is ``bench/adapters/loop.py``, with cpprb's prioritized buffer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.rounds import ONE_THREAD, ROOT
 
@@ -84,7 +86,56 @@ def rllib(is_ours: bool, seed: int) -> Callable[[], object]:
     return lambda: [algorithm.train() for _ in range(2)]
 
 
-SCRIPTS = {"sb3": sb3, "cleanrl": cleanrl, "tianshou": tianshou, "rllib": rllib}
+def torchrl(is_ours: bool, seed: int) -> Callable[[], object]:
+    import torch
+    from tensordict import TensorDict
+    from torchrl import data as peer
+
+    from bench.adapters.loop import train
+
+    if is_ours:
+        ours = importlib.import_module("sharpwave.compat.torchrl")
+        buffer = ours.ReplayBuffer(storage=ours.SharpwaveStorage(50_000), batch_size=128)
+    else:
+        buffer = peer.ReplayBuffer(storage=peer.LazyTensorStorage(50_000), batch_size=128)
+    names = ("obs", "action", "reward", "next_obs", "terminated")
+
+    def add(*step: Any) -> None:
+        values = (torch.as_tensor(value, dtype=torch.float32) for value in step)
+        buffer.add(TensorDict(dict(zip(names, values, strict=True)), []))
+
+    def sample() -> tuple[Any, ...]:
+        batch = buffer.sample()
+        return tuple(batch[name] for name in names)
+
+    return lambda: train(add, sample, seed, STEPS)
+
+
+def cpprb(is_ours: bool, seed: int) -> Callable[[], object]:
+    import torch
+
+    from bench.adapters.loop import train
+
+    library = importlib.import_module("sharpwave.compat.cpprb" if is_ours else "cpprb")
+    shape = {"shape": 4}
+    fields = {"obs": shape, "act": {}, "rew": {}, "next_obs": shape, "done": {}}
+    buffer = library.PrioritizedReplayBuffer(50_000, fields)
+    names = tuple(fields)
+
+    def sample() -> tuple[Any, ...]:
+        batch = buffer.sample(128)
+        buffer.update_priorities(batch["indexes"], abs(batch["rew"]) + batch["done"])
+        return tuple(torch.from_numpy(batch[name]) for name in names)
+
+    return lambda: train(
+        lambda *step: buffer.add(**dict(zip(names, step, strict=True))), sample, seed, STEPS
+    )
+
+
+SCRIPTS = {
+    "sb3": sb3, "cleanrl": cleanrl, "tianshou": tianshou, "torchrl": torchrl, "rllib": rllib,
+    "cpprb": cpprb,
+}  # fmt: skip
 
 
 def seconds(peer: str, who: str, seed: int) -> float:
