@@ -9,11 +9,8 @@ from typing import Any
 import cpprb
 import numpy as np
 
+from bench.adapters.data import ACTION, BATCHES, OBS, ROWS
 from sharpwave.compat import cpprb as ours
-
-ROWS = 1_000_000
-OBS, ACTION = 17, 6
-SIZES = (32, 256, 1024)
 
 ENV = {
     "obs": {"shape": OBS},
@@ -115,10 +112,10 @@ def operations() -> Mapping[str, Mapping[str, Call]]:
     for buffer in prioritized:
         buffer.update_priorities(np.arange(ROWS), np.random.default_rng(4).random(ROWS))
     cases: dict[str, tuple[tuple[Any, Any], Callable[[Any], Call]]] = {}
-    for n in SIZES:
+    for n in BATCHES:
         cases[f"sample({n})"] = uniform, lambda b, n=n: lambda: b.sample(n)
     cases["add"] = uniform, adds
-    for n in SIZES:
+    for n in BATCHES:
         cases[f"prioritized: sample({n}) and update"] = prioritized, lambda b, n=n: updates(b, n)
     cases["prioritized: add"] = prioritized, adds
     cases["next_of: sample(32)"] = shared, lambda b: lambda: b.sample(32)

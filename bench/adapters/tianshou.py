@@ -11,9 +11,9 @@ from tianshou import data as peer
 from tianshou.data import Batch
 
 from bench.adapters.__main__ import Operations
+from bench.adapters.data import ACTION, BATCHES, OBS, ROWS
 from sharpwave.compat import tianshou as ours
 
-ROWS = 1_000_000
 ENVIRONMENTS = 10
 PRIORITIES = {"alpha": 0.6, "beta": 0.4}
 
@@ -22,10 +22,10 @@ def steps(count: int) -> Batch:
     """What a collector of so many environments adds in one step."""
     rng = np.random.default_rng(0)
     return Batch(
-        obs=rng.normal(size=(count, 17)).astype(np.float32),
-        act=rng.normal(size=(count, 6)).astype(np.float32),
+        obs=rng.normal(size=(count, OBS)).astype(np.float32),
+        act=rng.normal(size=(count, ACTION)).astype(np.float32),
         policy=Batch(),
-        obs_next=rng.normal(size=(count, 17)).astype(np.float32),
+        obs_next=rng.normal(size=(count, OBS)).astype(np.float32),
         rew=rng.normal(size=count),
         terminated=np.zeros(count, bool),
         truncated=np.zeros(count, bool),
@@ -79,7 +79,7 @@ def operations() -> Operations:
     measured: dict[str, dict[str, Callable[[], object]]] = {}
     for kind, (batch, make) in kinds.items():
         both = {"sharpwave": filled(make(ours), batch), "peer": filled(make(peer), batch)}
-        for size in (32, 256, 1024):
+        for size in BATCHES:
             measured[f"{kind}.sample({size})"] = {
                 who: sampler(buffer, size) for who, buffer in both.items()
             }
