@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
+import pages
 import pytest
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "peers").glob("*.md"))
+PAGES = sorted((pages.DOCS / "peers").glob("*.md"))
 # What a page needs besides sharpwave.
 PACKAGES = {
     "cleanrl": "gymnasium", "rllib": "ray", "sb3": "stable_baselines3",
@@ -20,9 +18,5 @@ PACKAGES = {
 def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch) -> None:
     if page.stem in PACKAGES:
         pytest.importorskip(PACKAGES[page.stem])
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert blocks, "a page shows the change of one line"
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": page.stem}
-    for number, block in enumerate(blocks):
-        exec(compile(block, f"{page.name}, Python block {number}", "exec"), namespace)
+    pages.run(page)
