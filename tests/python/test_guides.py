@@ -12,8 +12,10 @@ OPTIONAL = ("torch", "gymnasium", "minari", "stable_baselines3", "keras", "jax",
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:minari")  # of metadata that a guide leaves out
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_the_python_of_a_guide_runs(guide, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")  # or to import it asks for TensorFlow
     code = "\n".join(pages.blocks_of(guide))
     for name in OPTIONAL:
         if re.search(rf"^\s*(import|from) {name}\b", code, re.MULTILINE):
