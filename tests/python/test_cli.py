@@ -71,7 +71,7 @@ def test_a_run_that_learns_nothing_says_so(capsys) -> None:
         (["train", "CartPole-v1", "--seed", "-1"], "seed: expected an integer of at least 0"),
         (["train", "CartPole-v1", "--num-envs", "0"], "num_envs: expected"),
         (["train", "CartPole-v1", "--set", "gamma=1.5"], "gamma: expected a finite number"),
-        (["train", "CartPole-v1", "--set", "lr=1"], "unknown setting 'lr'; known are batch_size"),
+        (["train", "CartPole-v1", "--set", "lr=1"], "unknown setting 'lr'; known are adam_eps"),
         (["train", "CartPole-v1", "--set", "gamma"], "expected name=value, got 'gamma'"),
         (["train", "CartPole-v1", "--set", "buffer_size=1e15"], "buffer_size 10000000000"),
         (["train", "CartPole-v1", "--out", "/dev/null/x"], "/dev/null/x"),
@@ -99,10 +99,10 @@ def test_words_that_are_no_command_are_status_2_too(capsys) -> None:
 def test_divergence_is_status_1(monkeypatch, capsys) -> None:
     from sharpwave.training.learner import Learner
 
-    def diverge(self: Learner) -> float:
+    def diverge(self: Learner) -> dict[str, float]:
         raise FloatingPointError("the loss is nan")
 
-    monkeypatch.setattr(Learner, "finite_loss", diverge)
+    monkeypatch.setattr(Learner, "logs", diverge)
     assert run_quickly("--set", "log_interval=100") == 1
     assert capsys.readouterr().err == "sharpwave: the loss is nan\n"
 
@@ -135,7 +135,7 @@ def test_a_process_that_is_interrupted_saves_and_succeeds(tmp_path, number) -> N
     words = ["train", "CartPole-v1", "--out", str(tmp_path), "--set", "checkpoint_interval=100"]
     command = [sys.executable, "-m", "sharpwave.cli", *words, "--set", "stop_when_solved=no"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        wait_for(tmp_path / "checkpoint.pt")
+        wait_for(tmp_path / "checkpoint.json")
         os.kill(process.pid, number)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0

@@ -25,7 +25,7 @@ from sharpwave.training.config import parse_settings, pick
         ("eval_episodes", 0),
         ("final_episodes", -1),
         ("stop_when_solved", "yes"),
-        ("checkpoint_interval", 0),
+        ("checkpoint_interval", -1),
         ("log_interval", 0),
         ("threads", 0),
     ],

@@ -18,7 +18,8 @@ pytest.importorskip("torch")
 import torch
 
 from sharpwave.agents import DQN, DQNConfig
-from sharpwave.agents.dqn import LOSSES, clip, dqn_loss
+from sharpwave.agents.expected import LOSSES
+from sharpwave.agents.flat import clip
 
 FEATURES = spaces.Box(-1, 1, (3,), np.float32)
 SMALL = DQNConfig(hidden=(8,), batch_size=4)
@@ -58,7 +59,20 @@ def row(obs: int, action: int, reward: float, next_obs: int, discount: float) ->
 
 
 def loss_of(online, target, batch, double=False, loss="mse") -> torch.Tensor:
-    return dqn_loss(online, target, batch, batch.action, double=double, loss=loss)
+    agent = agent_of(double=double, loss=loss)
+    agent.online, agent.target = Takes(online), Takes(target)
+    return agent.losses(batch, None, None, None)[0]
+
+
+class Takes(torch.nn.Module):
+    """A network of observations alone, called as the agent calls its own."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, obs: torch.Tensor, _tau: None = None) -> torch.Tensor:
+        return self.network(obs)
 
 
 def parameters(network: torch.nn.Module) -> list[torch.Tensor]:
@@ -108,7 +122,7 @@ def test_every_row_of_a_batch_has_its_own_maximum() -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_of_a_batch_is_the_mean_of_its_rows(loss, double) -> None:
     agent, batch = agent_of(), random_batch(5)
-    agent.target.layers[0].weight.data += 0.1
+    next(agent.target.parameters()).data += 0.1
     singles = [
         SimpleNamespace(**{name: column[i : i + 1] for name, column in vars(batch).items()})
         for i in range(5)
@@ -147,7 +161,7 @@ def test_a_gradient_step_is_one_of_adam_on_the_loss() -> None:
         loss = loss_of(twin, agent.target, batch, double=True, loss="huber")
         loss.backward()
         adam.step()
-        assert agent.update(batch).item() == pytest.approx(loss.item(), rel=1e-5)
+        assert agent.update(batch).loss.item() == pytest.approx(loss.item(), rel=1e-5)
     for ours, theirs in zip(parameters(agent.online), parameters(twin), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
 
@@ -156,8 +170,10 @@ def test_a_step_changes_the_online_network_and_not_the_target() -> None:
     agent = agent_of()
     assert not any(parameter.requires_grad for parameter in agent.target.parameters())
     online, target = parameters(agent.online), parameters(agent.target)
-    loss = agent.update(random_batch())
-    assert not loss.requires_grad
+    update = agent.update(random_batch())
+    assert not update.loss.requires_grad
+    assert not update.td_error.requires_grad
+    assert update.td_error.shape == (4,)
     assert same(parameters(agent.target), target)
     assert not any(map(torch.equal, parameters(agent.online), online))
 
@@ -175,8 +191,8 @@ def test_gradients_longer_than_the_bound_are_scaled_to_it_and_shorter_ones_left(
 def test_the_bound_is_on_all_gradients_together() -> None:
     agent = agent_of(max_grad_norm=0.01, loss="mse")
     agent.update(random_batch())
-    squares = sum(float((p.grad**2).sum()) for p in agent.online.parameters())
-    assert math.sqrt(squares) == pytest.approx(0.01, rel=1e-3)
+    (flat,) = agent.optimizer.param_groups[0]["params"]
+    assert float(torch.linalg.vector_norm(flat.grad)) == pytest.approx(0.01, rel=1e-3)
 
 
 def test_actions_are_counted_from_the_start_of_their_space() -> None:
@@ -203,8 +219,10 @@ def test_the_two_networks_start_equal_and_share_no_memory() -> None:
 
 def test_the_optimizer_holds_the_online_parameters_and_no_others() -> None:
     agent = agent_of()
-    held = [p for group in agent.optimizer.param_groups for p in group["params"]]
-    assert list(map(id, held)) == list(map(id, agent.online.parameters()))
+    (flat,) = [p for group in agent.optimizer.param_groups for p in group["params"]]
+    online = list(agent.online.parameters())
+    assert flat.numel() == sum(p.numel() for p in online)
+    assert {p.untyped_storage().data_ptr() for p in online} == {flat.untyped_storage().data_ptr()}
 
 
 def test_a_hard_update_copies_bit_for_bit() -> None:
@@ -256,7 +274,7 @@ def test_exploration_is_as_frequent_as_epsilon_says_and_uniform() -> None:
 
 def test_random_actions_need_no_network() -> None:
     agent = agent_of(4)
-    agent.online = agent.target = agent._values = None
+    agent.online = agent.target = agent._numpy = None
     assert agent.act(np.zeros(3, np.float32), epsilon=1.0) in range(4)
     assert agent.act(np.zeros((5, 3), np.float32), epsilon=1.0).shape == (5,)
 
@@ -302,10 +320,10 @@ def test_a_copy_acts_and_learns_on_its_own(copy_of) -> None:
     agent.update(batch)
     assert same(parameters(agent.online), parameters(clone.online))
     with torch.no_grad():
-        clone.online.layers[-1].weight.zero_()
-        clone.online.layers[-1].bias.copy_(torch.tensor([0.0, 1.0]))
-        agent.online.layers[-1].weight.zero_()
-        agent.online.layers[-1].bias.copy_(torch.tensor([1.0, 0.0]))
+        for one, bias in ((clone, [0.0, 1.0]), (agent, [1.0, 0.0])):
+            last = one.online.advantage.layers[-1]
+            last.weight.zero_()
+            last.bias.copy_(torch.tensor(bias))
     obs = np.zeros(3, np.float32)
     assert (agent.act(obs), clone.act(obs)) == (0, 1)
 

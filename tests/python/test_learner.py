@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 
 import sharpwave as sw
-from sharpwave.agents import DQN, DQNConfig
+from sharpwave.agents import DQN, DQNConfig, Update
 from sharpwave.training.learner import Learner
 
 FEATURES, ACTIONS = spaces.Box(-1, 1, (2,), np.float32), spaces.Discrete(2)
@@ -28,7 +28,7 @@ class Recorder(DQN):
 
     def update(self, batch):
         self.updates.append(self.now)
-        return torch.tensor(0.5)
+        return Update(torch.tensor(0.5), torch.zeros(2))
 
     def update_target(self, times=1):
         self.target_updates += [self.now] * times
@@ -36,7 +36,7 @@ class Recorder(DQN):
 
 def schedule(steps, **settings) -> Recorder:
     agent = Recorder(DQNConfig(hidden=(4,), batch_size=2, **settings))
-    learner = Learner(agent, filled_buffer())
+    learner = Learner(agent, filled_buffer(), steps=100)
     for agent.now in steps:
         learner.step(agent.now)
     assert learner.updates == len(agent.updates)
@@ -77,11 +77,11 @@ def test_several_environments_take_as_many_gradient_steps_as_one() -> None:
 
 def test_the_loss_is_read_on_demand_and_must_be_finite() -> None:
     agent = DQN(FEATURES, ACTIONS, DQNConfig(hidden=(4,), train_freq=1, learning_starts=1))
-    learner = Learner(agent, filled_buffer())
-    assert learner.finite_loss() is None
+    learner = Learner(agent, filled_buffer(), steps=100)
+    assert learner.logs() == {}
     learner.step(1)
-    assert learner.finite_loss() >= 0.0
-    broken = Learner(agent, filled_buffer(reward=float("nan")))
+    assert learner.logs()["loss"] >= 0.0
+    broken = Learner(agent, filled_buffer(reward=float("nan")), steps=100)
     broken.step(1)
     with pytest.raises(FloatingPointError, match=r"loss is nan after 1 gradient steps.*rewards"):
-        broken.finite_loss()
+        broken.logs()

@@ -13,15 +13,15 @@ from sharpwave.training.log import Log, mean
 
 def test_nothing_is_drawn_where_nobody_looks(capsys) -> None:
     log = Log(100, None, progress=None)
-    log.step(50, 0.5, [1.0])
-    log.close(100, 0.5, [1.0])
+    log.step(50, [1.0], dict)
+    log.close(100, [1.0], dict)
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_bar_is_on_stderr_and_shows_step_return_speed_and_epsilon(capsys) -> None:
     log = Log(100, None, progress=True)
-    log.step(50, 0.25, [10.0, 13.0])
-    log.close(100, 0.25, [10.0, 13.0])
+    log.step(50, [10.0, 13.0], lambda: {"epsilon": 0.25})
+    log.close(100, [10.0, 13.0], lambda: {"epsilon": 0.25})
     out, err = capsys.readouterr()
     assert out == ""
     assert all(text in err for text in ("50/100", "100/100", "steps/s", "return 11.5", "ε 0.25"))
@@ -33,9 +33,9 @@ def test_the_bar_is_redrawn_now_and_then_only(capsys, monkeypatch) -> None:
     log = Log(1000, None, progress=True)
     for step in range(1, 1000):
         now[0] += 0.001
-        log.step(step, 0.5, [])
+        log.step(step, [], dict)
     _, err = capsys.readouterr()
-    log.close(1000, 0.5, [])
+    log.close(1000, [], dict)
     assert 3 <= err.count("return nan") <= 7
 
 
@@ -44,7 +44,7 @@ def test_numbers_go_to_tensorboard(tmp_path) -> None:
     log = Log(100, tmp_path, progress=False)
     log.scalars(10, {"train/return": 3.0})
     log.scalars(20, {"train/return": 4.0})
-    log.close(20, 0.5, [])
+    log.close(20, [], dict)
     events = accumulator.EventAccumulator(str(tmp_path)).Reload().Scalars("train/return")
     assert [(event.step, event.value) for event in events] == [(10, 3.0), (20, 4.0)]
 

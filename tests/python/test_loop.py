@@ -60,10 +60,10 @@ def test_the_seed_reaches_everything_that_is_random() -> None:
         make = lambda: envs.append(Coin()) or envs[-1]  # noqa: E731
         trainer = Trainer(make, TINY, TrainConfig(**SHORT, seed=seed))
         agent = trainer.agent.state_dict()
-        network = agent["online"]["layers.0.bias"].tolist()
+        network = agent["online"]["advantage.layers.0.bias"].tolist()
         trainer.run()
         drawn = trainer.buffer.sample(50).index.tolist()
-        return [network, agent["exploration"], drawn, envs[0].seeds[0], *envs[1].seeds]
+        return [network, agent["rng"], drawn, envs[0].seeds[0], *envs[1].seeds]
 
     first, again, other = random_parts(0), random_parts(0), random_parts(1)
     assert first == again
@@ -119,9 +119,8 @@ def test_steps_are_transitions_and_reset_rows_are_none(mode, vector_steps) -> No
 def test_epsilon_follows_the_steps_and_not_the_episodes() -> None:
     agent = DQNConfig(hidden=(4,), epsilon_end=0.1, exploration_fraction=0.5)
     trainer = Trainer(Coin, agent, TrainConfig(steps=100, eval_interval=0, final_episodes=0))
-    seen = []
-    for trainer.step in (0, 25, 50, 100):
-        seen.append(round(trainer.epsilon, 6))
+    at = trainer.agent.exploration
+    seen = [round(at(step, 100)["epsilon"], 6) for step in (0, 25, 50, 100)]
     assert seen == [1.0, 0.55, 0.1, 0.1]
 
 
@@ -174,7 +173,8 @@ def test_the_report_is_on_seeds_that_nothing_was_selected_by() -> None:
 def test_the_folder_holds_config_model_result_and_events(tmp_path) -> None:
     result = short(out=tmp_path)
     names = sorted(path.name.split(".1")[0] for path in tmp_path.iterdir())
-    files = ["checkpoint.pt", "config.json", "events.out.tfevents", "model.pt", "result.json"]
+    files = ["checkpoint-000000300", "checkpoint.json", "config.json", "episodes.csv"]
+    files += ["evaluations.csv", "events.out.tfevents", "model.pt", "result.json"]
     assert names == files
     written = json.loads((tmp_path / "result.json").read_text())
     assert written == result.as_dict()
@@ -215,11 +215,16 @@ def test_ctrl_c_leaves_the_model_and_the_result(tmp_path, number) -> None:
     assert load_agent(tmp_path, Chain).act(0) == result.agent.act(0)
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_its_cause() -> None:
-    with pytest.raises(FloatingPointError, match="the loss is nan"):
-        short(lambda: Coin(float("nan")), log_interval=100)
-    with pytest.raises(FloatingPointError, match="the loss is nan"):
-        short(lambda: Coin(float("nan")), log_interval=10**6)
+@pytest.mark.parametrize("log_interval", [100, 10**6])
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_cause(log_interval) -> None:
+    agent = dataclasses.replace(TINY, loss="mse", max_grad_norm=None)
+    with pytest.raises(FloatingPointError, match=r"the loss is (inf|nan)"):
+        short(lambda: Coin(1e30), agent, log_interval=log_interval)
+
+
+def test_a_reward_that_is_not_finite_ends_the_run_by_name_and_step() -> None:
+    with pytest.raises(FloatingPointError, match=r"^Coin: reward is nan at step 1: "):
+        short(lambda: Coin(float("nan")))
 
 
 # --- what is refused, before anything runs

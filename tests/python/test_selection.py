@@ -32,14 +32,14 @@ def never() -> bool:
 
 
 def bias(weights) -> float:
-    return float(weights["layers.1.bias"][0])
+    return float(weights["advantage.layers.1.bias"][0])
 
 
 def evaluate_at(selection: Selection, agent: DQN, env: Coin, step: int, reward: float) -> None:
     """An agent that can be told by its bias, in an environment that pays `reward`."""
     env.reward = reward
     with torch.no_grad():
-        agent.online.layers[1].bias.fill_(step)
+        agent.online.advantage.layers[1].bias.fill_(step)
     selection.evaluate(step, never)
 
 
@@ -56,7 +56,7 @@ def test_what_is_kept_is_a_copy() -> None:
     selection, agent, env = selection_of()
     evaluate_at(selection, agent, env, 10, 1.0)
     with torch.no_grad():
-        agent.online.layers[1].bias.fill_(-1.0)
+        agent.online.advantage.layers[1].bias.fill_(-1.0)
     assert bias(selection.weights) == 10.0
 
 

@@ -12,8 +12,28 @@ except ModuleNotFoundError as error:
         'the agents need PyTorch: pip install "sharpwave[train]"', name="torch"
     ) from error
 
-from sharpwave.agents.dqn import DQN, DQNConfig
+from sharpwave.agents.agent import Agent, Update
+from sharpwave.agents.ddpg import DDPG, DDPGConfig
+from sharpwave.agents.dqn import DQN
+from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.exploration import linear
 from sharpwave.agents.networks import q_network
+from sharpwave.agents.rainbow import rainbow
+from sharpwave.agents.sac import SAC, SACConfig
+from sharpwave.agents.td3 import TD3, TD3Config
 
-__all__ = ["DQN", "DQNConfig", "linear", "q_network"]
+__all__ = [
+    "DDPG",
+    "DQN",
+    "SAC",
+    "TD3",
+    "Agent",
+    "DDPGConfig",
+    "DQNConfig",
+    "SACConfig",
+    "TD3Config",
+    "Update",
+    "linear",
+    "q_network",
+    "rainbow",
+]

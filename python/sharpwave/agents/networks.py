@@ -1,144 +1,130 @@
-"""Q-networks: a vector of action values for every observation.
-
-`q_network` builds the network that fits an observation space. `numpy_twin` reads the same
-parameters without torch: for a single observation a small network costs torch five times what it
-costs NumPy, and acting is most of what an agent does.
-"""
+"""Q-networks: values, or distributions of them, for every action in every observation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-FloatArray = npt.NDArray[np.float32]
+from sharpwave.agents.encoders import Encoder, encoder
+from sharpwave.agents.iqn import QuantileEmbedding
+from sharpwave.agents.noisy import NoisyLinear
 
 
-class Flatten(nn.Module):
-    """Observations of a Box, flattened to one float32 vector each."""
+class Perceptron(nn.Module):
+    """Linear layers with ReLU between them, and after the last one if ``ends_in_relu``."""
 
-    def __init__(self, space: spaces.Box) -> None:
+    def __init__(
+        self, widths: Sequence[int], *, noisy: bool = False, ends_in_relu: bool = False
+    ) -> None:
         super().__init__()
-        self.size = int(np.prod(space.shape))
+        kind = NoisyLinear if noisy else nn.Linear
+        self.layers = nn.ModuleList(kind(*pair) for pair in pairwise(widths))
+        self.noisy, self.ends_in_relu = noisy, ends_in_relu
 
-    def forward(self, obs: Tensor) -> Tensor:
-        if obs.ndim != 2:
-            obs = obs.reshape(len(obs), -1)
-        return obs.float()
-
-    def numpy(self, obs: npt.NDArray[Any]) -> FloatArray:
-        return obs.reshape(-1).astype(np.float32, copy=False)
-
-
-class OneHot(nn.Module):
-    """Observations of a Discrete space, as one-hot vectors."""
-
-    def __init__(self, space: spaces.Discrete) -> None:
-        super().__init__()
-        self.size = int(space.n)
-        self.start = int(space.start)
-
-    def forward(self, obs: Tensor) -> Tensor:
-        return nn.functional.one_hot(obs.long() - self.start, self.size).float()
-
-    def numpy(self, obs: npt.NDArray[Any]) -> FloatArray:
-        vector = np.zeros(self.size, np.float32)
-        vector[int(obs) - self.start] = 1.0
-        return vector
+    def forward(self, x: Tensor, noisy: bool = True) -> Tensor:
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            x = layer(x, noisy) if self.noisy else layer(x)
+            if i < last or self.ends_in_relu:
+                x = x.relu_()
+        return x
 
 
 class QNetwork(nn.Module):
-    """An encoder of observations, then linear layers with ReLU between them; see `q_network`."""
+    """An encoder, hidden layers, and a head of one or two streams; see `q_network`.
 
-    def __init__(self, encoder: Flatten | OneHot, n_actions: int, hidden: Sequence[int]) -> None:
+    The last hidden layer belongs to the head: with two streams each has its own.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        n_actions: int,
+        hidden: Sequence[int],
+        *,
+        outputs: int = 1,
+        dueling: bool = False,
+        noisy: bool = False,
+        embedding: int | None = None,
+    ) -> None:
         super().__init__()
-        widths = [encoder.size, *hidden, n_actions]
         self.encoder = encoder
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
+        self.n_actions, self.outputs = n_actions, outputs
+        shared = [encoder.size, *hidden[:-1]]
+        stream = [shared[-1], *hidden[-1:]]
+        self.torso = Perceptron(shared, ends_in_relu=True)
+        self.embedding = None if embedding is None else QuantileEmbedding(shared[-1], embedding)
+        self.advantage = Perceptron([*stream, n_actions * outputs], noisy=noisy)
+        self.value = Perceptron([*stream, outputs], noisy=noisy) if dueling else None
 
-    def forward(self, obs: Tensor) -> Tensor:
-        *hidden, last = self.layers
-        values: Tensor = self.encoder(obs)
-        for layer in hidden:
-            values = layer(values).relu_()
-        return last(values)  # type: ignore[no-any-return]
+    def forward(self, obs: Tensor, tau: Tensor | None = None, noisy: bool = True) -> Tensor:
+        features = self.torso(self.encoder(obs))
+        if self.embedding is not None:
+            features = self.embedding(features, tau)
+        output: Tensor = self.advantage(features, noisy)
+        if self.outputs > 1:
+            output = output.reshape(*output.shape[:-1], self.n_actions, self.outputs)
+        if self.value is not None:
+            value = self.value(features, noisy)
+            value = value.unsqueeze(-2) if self.outputs > 1 else value
+            # The mean is over the actions of one observation (Wang et al. 2016, equation 9).
+            output = value + output - output.mean(-2 if self.outputs > 1 else -1, keepdim=True)
+        return output if self.embedding is None else output.transpose(1, 2)
+
+    def resample(self, generator: torch.Generator) -> None:
+        """Draw the noise of noisy layers anew."""
+        for module in self.modules():
+            if isinstance(module, NoisyLinear):
+                module.resample(generator)
 
 
 def q_network(
-    observation_space: spaces.Space[Any], n_actions: int, hidden: Sequence[int] = (256, 128)
+    observation_space: spaces.Space[Any],
+    n_actions: int,
+    hidden: Sequence[int] = (256, 128),
+    *,
+    convolutions: str | None = None,
+    **options: Any,
 ) -> QNetwork:
-    """Build a multilayer perceptron from observations to action values.
+    """Build a network from observations to action values.
 
     Parameters
     ----------
     observation_space
-        Of a single environment. A Box is flattened, Discrete becomes a one-hot vector.
+        Of a single environment. A Box is flattened, or seen as an image where it has three axes of
+        uint8; Discrete becomes a one-hot vector.
     n_actions
         Number of actions, at least 1.
     hidden
         Width of each hidden layer; none at all makes values linear in the observation.
+    convolutions
+        For images: "nature", "impala", "minatar", or None to choose by their size.
+    **options
+        ``outputs=K`` numbers for each action; ``dueling``: two streams, of which one is the
+        observation's own value (Wang et al. 2016, arXiv 1511.06581); ``noisy``: noise in the last
+        hidden layer and after it (Fortunato et al. 2018); ``embedding``: cosines to embed quantile
+        fractions by (Dabney et al. 2018), which ``forward`` then takes.
 
     Returns
     -------
     QNetwork
-        A module from observations (B, *observation_space.shape) to values (B, n_actions).
+        A module from observations (B, *observation_space.shape) to values (B, n_actions), or to
+        (B, n_actions, K).
 
     Examples
     --------
     >>> import numpy as np, torch
     >>> from gymnasium.spaces import Box
     >>> from sharpwave.agents import q_network
-    >>> network = q_network(Box(-1, 1, (4,), np.float32), n_actions=2, hidden=(8,))
-    >>> network(torch.zeros(3, 4)).shape
+    >>> space = Box(-1, 1, (4,), np.float32)
+    >>> q_network(space, n_actions=2, hidden=(8,))(torch.zeros(3, 4)).shape
     torch.Size([3, 2])
+    >>> q_network(space, n_actions=2, outputs=51, dueling=True)(torch.zeros(3, 4)).shape
+    torch.Size([3, 2, 51])
     """
-    return QNetwork(_encoder(observation_space), n_actions, hidden)
-
-
-def _encoder(space: spaces.Space[Any]) -> Flatten | OneHot:
-    if isinstance(space, spaces.Discrete):
-        return OneHot(space)
-    if not isinstance(space, spaces.Box):
-        raise ValueError(
-            f"observation_space: expected Box or Discrete, got {space}; "
-            "flatten it first, e.g. with gymnasium.wrappers.FlattenObservation"
-        )
-    if len(space.shape) == 3 and space.dtype == np.uint8:
-        raise ValueError(
-            f"observation_space: expected a Box of features, got {space}; images are not served yet"
-        )
-    return Flatten(space)
-
-
-def numpy_twin(network: QNetwork) -> Callable[[npt.NDArray[Any]], FloatArray]:
-    """Return the network for one observation, in NumPy, over the parameters' own memory.
-
-    It sees at once what the optimizer changes. Parameters must be on the CPU and stay where they
-    are: ``load_state_dict`` copies into them, ``.to`` may move them.
-    """
-    *hidden, (last, last_bias) = [
-        (_view(layer.weight).T, _view(layer.bias)) for layer in network.layers
-    ]
-    encode = network.encoder.numpy
-
-    def values(obs: npt.NDArray[Any]) -> FloatArray:
-        vector = encode(obs)
-        for weight, bias in hidden:
-            vector = vector.dot(weight)
-            vector += bias
-            np.maximum(vector, 0, out=vector)
-        result: FloatArray = vector.dot(last)
-        result += last_bias
-        return result
-
-    return values
-
-
-def _view(parameter: Tensor | nn.Module) -> FloatArray:
-    assert isinstance(parameter, Tensor)
-    return parameter.detach().numpy()
+    return QNetwork(encoder(observation_space, convolutions), n_actions, hidden, **options)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from sharpwave.training.checkpoint import load_agent, load_config
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.evaluate import evaluate
-from sharpwave.training.loop import Trainer, train
+from sharpwave.training.loop import Trainer, resume, train
 from sharpwave.training.result import Result
 
-__all__ = ["Result", "TrainConfig", "Trainer", "evaluate", "load_agent", "load_config", "train"]
+__all__ = [
+    "Result",
+    "TrainConfig",
+    "Trainer",
+    "evaluate",
+    "load_agent",
+    "load_config",
+    "resume",
+    "train",
+]

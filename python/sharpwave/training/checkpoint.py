@@ -1,12 +1,13 @@
 """The folder of a run.
 
 - config.json: the environment and every setting; with model.pt, enough to rebuild the agent
-- model.pt: the network that is kept, ``{"online": state_dict, "step": int}``
-- checkpoint.pt: all of the agent, of late, ``{"agent": DQN.state_dict(), "step": int}``
+- model.pt: the network that is kept, ``{"policy": state_dict, "step": int}``
+- checkpoint.json: names the folder that holds all of the run, of late: state.pt and the buffer
 - result.json: what came of it, see `Result`
+- episodes.csv, evaluations.csv: see `records`
 - events.out.tfevents.*: TensorBoard's
 
-Every file but TensorBoard's is replaced as a whole: a reader meets the old one or the new one.
+Every file that is read again is replaced as a whole: a reader meets the old one or the new one.
 """
 
 from __future__ import annotations
@@ -16,59 +17,111 @@ import io
 import json
 import os
 import platform
+import shutil
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 import sharpwave
-from sharpwave.agents import DQN, DQNConfig
+from sharpwave import ReplayBuffer
+from sharpwave.agents import Agent
+from sharpwave.training.algorithms import ALGORITHMS, agent_for
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import EnvLike, make
+from sharpwave.training.records import HEADS
 from sharpwave.training.result import Result
 
-CONFIG, MODEL, CHECKPOINT, RESULT = "config.json", "model.pt", "checkpoint.pt", "result.json"
+CONFIG, MODEL, CHECKPOINT, RESULT = "config.json", "model.pt", "checkpoint.json", "result.json"
+STATE, BUFFER = "state.pt", "buffer"
 
 
 class RunFolder:
     """Writes a run's files, or nothing where there is no folder.
 
-    Opening it takes away what an earlier run left there, so that no file speaks of another run.
+    Parameters
+    ----------
+    path
+        Where; None writes nothing.
+    goes_on
+        Whether this continues the run that is there. Otherwise what an earlier run left is taken
+        away, so that no file speaks of another run.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, goes_on: bool = False) -> None:
         self.path = path
         if path is None:
             return
         path.mkdir(parents=True, exist_ok=True)
-        earlier = [path / name for name in (CONFIG, MODEL, CHECKPOINT, RESULT)]
-        for file in [*earlier, *path.glob("events.out.tfevents.*")]:
-            file.unlink(missing_ok=True)
+        (path / RESULT).unlink(missing_ok=True)
+        if not goes_on:
+            self._clear(path)
 
-    def config(self, env: str | None, agent: DQNConfig, training: TrainConfig) -> None:
+    def config(self, env: str | None, agent: Any, training: TrainConfig) -> None:
+        """Write all that was asked for."""
         settings = {"agent": dataclasses.asdict(agent), "training": dataclasses.asdict(training)}
-        self._json(CONFIG, {"algo": "dqn", "env": env, **settings, "versions": _versions()})
+        algo, _ = agent_for(agent)
+        self._json(CONFIG, {"algo": algo, "env": env, **settings, "versions": _versions()})
 
-    def model(self, weights: dict[str, Any], step: int) -> None:
-        self._tensors(MODEL, {"online": weights, "step": step})
+    def model(self, weights: Mapping[str, Any], step: int) -> None:
+        """Write the network that is kept."""
+        if self.path is not None:
+            replace(self.path / MODEL, _tensors({"policy": dict(weights), "step": step}))
 
-    def checkpoint(self, agent: DQN, step: int) -> None:
-        self._tensors(CHECKPOINT, {"agent": agent.state_dict(), "step": step})
+    def checkpoint(self, step: int, state: Mapping[str, Any], buffer: ReplayBuffer | None) -> None:
+        """Write all that the run needs to go on from ``step``, then take the earlier one away."""
+        if self.path is None:
+            return
+        name = f"checkpoint-{step:09d}"
+        made, folder = self.path / f"{name}.tmp", self.path / name
+        for left in (made, folder):
+            shutil.rmtree(left, ignore_errors=True)
+        made.mkdir()
+        replace(made / STATE, _tensors(dict(state)))
+        if buffer is not None:
+            buffer.save(made / BUFFER)
+        made.rename(folder)
+        self._json(CHECKPOINT, {"step": step, "folder": name})
+        for other in self.path.glob("checkpoint-*"):
+            if other != folder:
+                shutil.rmtree(other)
 
     def result(self, result: Result) -> None:
+        """Write what came of it."""
         self._json(RESULT, result.as_dict())
 
     def _json(self, name: str, value: dict[str, Any]) -> None:
         if self.path is not None:
             replace(self.path / name, (json.dumps(value, indent=2) + "\n").encode())
 
-    def _tensors(self, name: str, value: dict[str, Any]) -> None:
-        if self.path is not None:
-            stream = io.BytesIO()
-            torch.save(value, stream)
-            replace(self.path / name, stream.getvalue())
+    def _clear(self, path: Path) -> None:
+        earlier = [path / name for name in (CONFIG, MODEL, CHECKPOINT, *HEADS)]
+        for file in [*earlier, *path.glob("events.out.tfevents.*")]:
+            file.unlink(missing_ok=True)
+        for folder in path.glob("checkpoint-*"):
+            shutil.rmtree(folder)
+
+
+class Checkpoint(NamedTuple):
+    """All that a run needs to go on."""
+
+    step: int
+    state: dict[str, Any]
+    buffer: ReplayBuffer | None
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Read the checkpoint of a run's folder."""
+    path = Path(folder) / CHECKPOINT
+    if not path.is_file():
+        raise ValueError(f"{folder}: expected a run that was saved to go on, but no {CHECKPOINT}")
+    found = json.loads(path.read_text())
+    at = Path(folder) / str(found["folder"])
+    buffer = ReplayBuffer.load(at / BUFFER) if (at / BUFFER).exists() else None
+    return Checkpoint(int(found["step"]), load_tensors(at / STATE), buffer)
 
 
 def load_config(folder: str | Path) -> dict[str, Any]:
@@ -82,7 +135,7 @@ def load_config(folder: str | Path) -> dict[str, Any]:
     return config
 
 
-def load_agent(folder: str | Path, env: EnvLike | None = None) -> DQN:
+def load_agent(folder: str | Path, env: EnvLike | None = None) -> Agent:
     """Rebuild the agent of a run, on the CPU, with the network that was kept.
 
     Parameters
@@ -97,10 +150,12 @@ def load_agent(folder: str | Path, env: EnvLike | None = None) -> DQN:
     if source is None:
         raise ValueError(f"{folder}: the run's environment has no id to make it from; pass env")
     made = make(source)
-    agent = DQN(made.observation_space, made.action_space, _agent_config(folder, config["agent"]))
+    settings = agent_config(folder, config, device="cpu")
+    agent: Agent = agent_for(settings)[1](made.observation_space, made.action_space, settings)
+    made.close()
     model = load_tensors(Path(folder) / MODEL)
     try:
-        agent.online.load_state_dict(model["online"])
+        agent.load_weights(model["policy"])
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"{folder}: {MODEL} does not fit {CONFIG} and the environment") from error
     return agent
@@ -131,13 +186,23 @@ def replace(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _agent_config(folder: str | Path, settings: Any) -> DQNConfig:
+def agent_config(folder: str | Path, config: Mapping[str, Any], **changes: Any) -> Any:
+    """Return the agent's settings that a run's config.json has."""
+    algo = config.get("algo")
+    if algo not in ALGORITHMS:
+        raise ValueError(f"{folder}: expected an algo of {', '.join(ALGORITHMS)}, got {algo!r}")
     try:
-        return DQNConfig(**{**settings, "device": "cpu"})
+        return ALGORITHMS[algo].config(**{**config["agent"], **changes})
     except TypeError as error:
         raise ValueError(
             f"{folder}: {CONFIG} has settings that this version does not know: {error}"
         ) from error
+
+
+def _tensors(value: dict[str, Any]) -> bytes:
+    stream = io.BytesIO()
+    torch.save(value, stream)
+    return stream.getvalue()
 
 
 def _versions() -> dict[str, str]:

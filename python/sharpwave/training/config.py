@@ -28,24 +28,28 @@ class TrainConfig:
     final_episodes: int = 100
     """episodes of the evaluation that is reported, on seeds of its own; 0 for none"""
     stop_when_solved: bool = True
-    """end when the environment's reward_threshold is reached, three standard errors clear"""
-    checkpoint_interval: int = 10_000
-    """steps between checkpoints of the whole agent"""
+    """end when the return to reach is reached, three standard errors clear"""
+    stop_at_return: float | None = None
+    """the return to reach; None takes the environment's reward_threshold"""
+    checkpoint_interval: int = 50_000
+    """steps between checkpoints, which hold the buffer too; 0: none, also not at the end"""
     log_interval: int = 1_000
     """steps between lines in the log"""
     threads: int = 1
     """torch's threads during the run; small networks are fastest with one"""
 
     def __post_init__(self) -> None:
-        may_be_zero = ("seed", "eval_interval", "final_episodes")
+        may_be_zero = ("seed", "eval_interval", "final_episodes", "checkpoint_interval")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.name == "stop_when_solved":
                 checks.flag(field.name, value)
+            elif field.name == "stop_at_return":
+                value = None if value is None else checks.number(field.name, value)
             else:
                 least = 0 if field.name in may_be_zero else 1
                 value = checks.integer(field.name, value, at_least=least)
-                object.__setattr__(self, field.name, value)
+            object.__setattr__(self, field.name, value)
 
     @property
     def evaluates(self) -> bool:
@@ -62,8 +66,10 @@ def parse_settings(words: Iterable[str], *configs: type[Any]) -> dict[str, Any]:
     >>> parse_settings(["steps=2e4", "stop_when_solved=no"], TrainConfig)
     {'steps': 20000, 'stop_when_solved': False}
     """
-    hints = [typing.get_type_hints(config) for config in configs]
-    types = {name: kind for hint in hints for name, kind in hint.items()}
+    types: dict[str, Any] = {}
+    for config in configs:
+        hints = typing.get_type_hints(config)
+        types |= {field.name: hints[field.name] for field in dataclasses.fields(config)}
     return dict(_parse(word, types) for word in words)
 
 
@@ -95,8 +101,9 @@ def _value(text: str, kind: Any) -> Any:
         return tuple(
             _integer(part) for part in text.strip("()[]").replace(" ", "").split(",") if part
         )
-    if kind == float | None:
-        return None if text.lower() == "none" else float(text)
+    options = typing.get_args(kind)
+    if type(None) in options:
+        return None if text.lower() == "none" else _value(text, options[0])
     return kind(text)
 
 
@@ -112,7 +119,10 @@ def _fail() -> Any:
 
 
 def _describe(kind: Any) -> str:
-    return _WORDS.get(kind, "a number or none")
+    options = typing.get_args(kind)
+    if type(None) in options:
+        return f"{_describe(options[0])} or none"
+    return _WORDS.get(kind, "a word")
 
 
 _WORDS = {

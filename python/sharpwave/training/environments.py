@@ -37,7 +37,7 @@ def make(source: EnvLike | VectorEnv) -> Env:
 def make_training(source: EnvLike | VectorEnv, num_envs: int) -> Env | VectorEnv:
     """The environment to train in: the given one itself, or new ones from an id or a function.
 
-    Several are stepped by Gymnasium's `SyncVectorEnv` in its own autoreset mode, NEXT_STEP.
+    Several are stepped by Gymnasium's `SyncVectorEnv`, and reset by who steps them.
     """
     if isinstance(source, gym.vector.VectorEnv):
         if num_envs not in (1, source.num_envs):
@@ -46,7 +46,11 @@ def make_training(source: EnvLike | VectorEnv, num_envs: int) -> Env | VectorEnv
             )
         return source
     if num_envs > 1:
-        return gym.vector.SyncVectorEnv([lambda: make(source)] * num_envs)
+        return gym.vector.SyncVectorEnv(
+            [lambda: make(source)] * num_envs,
+            copy=False,  # the collector makes a copy of its own
+            autoreset_mode=gym.vector.AutoresetMode.DISABLED,
+        )
     return source if isinstance(source, gym.Env) else make(source)
 
 
@@ -70,3 +74,21 @@ def id_of(source: EnvLike | VectorEnv) -> str | None:
     if spec is None or spec.kwargs or spec.additional_wrappers:
         return None
     return str(spec.id)
+
+
+def describe(env: Env | VectorEnv) -> str:
+    """Name an environment for those who read an error."""
+    return str(env.spec.id) if env.spec is not None else type(env.unwrapped).__name__
+
+
+def frame_stack_of(env: Env | VectorEnv) -> int | None:
+    """Return how many frames an observation stacks, along its first axis, or None.
+
+    A stack that the buffer knows of is stored as single frames.
+    """
+    layer: Any = env.envs[0] if isinstance(env, gym.vector.SyncVectorEnv) else env
+    while isinstance(layer, gym.Wrapper):
+        if isinstance(layer, gym.wrappers.FrameStackObservation):
+            return int(layer.observation_space.shape[0])  # type: ignore[index]
+        layer = layer.env
+    return getattr(layer, "stack_num", None)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Mapping
 
-from sharpwave import ReplayBuffer
-from sharpwave.agents import DQN
+from sharpwave import Prioritized, ReplayBuffer
+from sharpwave.agents import Agent, Update
 from sharpwave.training.schedule import Every
 
 
@@ -13,37 +13,56 @@ class Learner:
     """Takes the gradient steps and target updates that are due.
 
     Both schedules run on their own: a target update that falls between two gradient steps still
-    happens. Neither begins before ``learning_starts`` transitions are stored.
+    happens. Neither begins before ``learning_starts`` transitions are stored. What is due depends
+    on the step alone, so a run that is continued goes on with the same schedule.
+
+    Parameters
+    ----------
+    agent, buffer
+        What learns, and what it learns from.
+    steps
+        Length of the run, over which the correction of prioritized draws grows to all of it.
+    done
+        Steps that were taken before.
     """
 
-    def __init__(self, agent: DQN, buffer: ReplayBuffer) -> None:
+    def __init__(self, agent: Agent, buffer: ReplayBuffer, steps: int, done: int = 0) -> None:
         config = agent.config
         self.updates = 0
-        self.loss: Tensor | None = None
-        self._agent, self._buffer, self._config = agent, buffer, config
-        self._device = None if config.device == "cpu" else config.device
-        self._train_every = Every(config.train_freq, config.learning_starts)
-        self._target_every = Every(config.target_update_interval, config.learning_starts)
+        self.latest: Update | None = None
+        self._agent, self._buffer, self._config, self._steps = agent, buffer, config, steps
+        start = max(config.learning_starts, done + 1)
+        self._train_every = Every(config.train_freq, start)
+        self._target_every = Every(getattr(config, "target_update_interval", 0), start)
 
     def step(self, step: int) -> None:
         """Learn what is due at ``step``, the number of transitions so far."""
-        rounds = self._train_every.due(step)
-        for _ in range(rounds * self._config.gradient_steps):
-            batch = self._buffer.sample(self._config.batch_size).torch(self._device)
-            self.loss = self._agent.update(batch)
-            self.updates += 1
+        for _ in range(self._train_every.due(step) * self._config.gradient_steps):
+            self._learn(step)
         times = self._target_every.due(step)
         if times:
             self._agent.update_target(times)
 
-    def finite_loss(self) -> float | None:
-        """Return the last loss, None before the first; one that is not finite is an error."""
-        if self.loss is None:
-            return None
-        loss = float(self.loss)
+    def logs(self) -> Mapping[str, float]:
+        """Return the numbers of the last gradient step; a loss that is not finite is an error."""
+        if self.latest is None:
+            return {}
+        loss = float(self.latest.loss)
         if loss - loss != 0.0:
             raise FloatingPointError(
                 f"the loss is {loss} after {self.updates} gradient steps: expected a finite one; "
-                "look for nan or inf in rewards and observations, or lower learning_rate"
+                "lower learning_rate, or look for large numbers in rewards and observations"
             )
-        return loss
+        return {"loss": loss, **{name: float(x) for name, x in self.latest.logs.items()}}
+
+    def _learn(self, step: int) -> None:
+        config, buffer = self._config, self._buffer
+        if config.prioritized:
+            share = min(step / self._steps, 1.0)
+            assert isinstance(buffer.sampler, Prioritized)
+            buffer.sampler.beta = config.priority_beta + (1.0 - config.priority_beta) * share
+        batch = self._agent.sample(buffer)
+        self.latest = self._agent.update(batch)
+        self.updates += 1
+        if config.prioritized:
+            buffer.update_priorities(batch.index, self.latest.td_error)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+Exploration = Callable[[], Mapping[str, float]]
 INSTALL = 'pip install "sharpwave[train]"'
 SECONDS_BETWEEN_REDRAWS = 0.2
+SIGNS = {"epsilon": "ε"}
 
 
 class Log:
@@ -24,24 +26,29 @@ class Log:
         Folder for TensorBoard's events, or None.
     progress
         Whether to draw the bar; None draws it when stderr is a terminal.
+    done
+        Steps taken before, where the run is continued.
     """
 
-    def __init__(self, steps: int, out: Path | None, progress: bool | None) -> None:
-        self._writer = _tensorboard(out) if out is not None else None
+    def __init__(self, steps: int, out: Path | None, progress: bool | None, done: int = 0) -> None:
+        self._writer = _tensorboard(out, done) if out is not None else None
         self._bar = (
-            _progress_bar(steps)
+            _progress_bar(steps, done)
             if (sys.stderr.isatty() if progress is None else progress)
             else None
         )
         self._redraw_at = 0.0
 
-    def step(self, step: int, epsilon: float, recent_returns: Collection[float]) -> None:
+    def step(self, step: int, recent_returns: Collection[float], exploration: Exploration) -> None:
         """Redraw the bar if it is time to."""
         if self._bar is not None and time.perf_counter() >= self._redraw_at:
             self._redraw_at = time.perf_counter() + SECONDS_BETWEEN_REDRAWS
-            self._bar.set_postfix_str(
-                f"return {mean(recent_returns):.1f}, ε {epsilon:.2f}", refresh=False
-            )
+            shown = {"return": f"{mean(recent_returns):.1f}"}
+            shown |= {
+                SIGNS.get(name, name): f"{value:.2f}" for name, value in exploration().items()
+            }
+            text = ", ".join(f"{name} {value}" for name, value in shown.items())
+            self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(step - self._bar.n)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -50,10 +57,16 @@ class Log:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
-    def close(self, step: int, epsilon: float, recent_returns: Collection[float]) -> None:
+    def note(self, step: int, text: str) -> None:
+        """Say something on stderr and in TensorBoard."""
+        print(f"sharpwave: step {step}: {text}", file=sys.stderr)
+        if self._writer is not None:
+            self._writer.add_text("notes", text, step)
+
+    def close(self, step: int, recent_returns: Collection[float], exploration: Exploration) -> None:
         """Draw the bar a last time, and write all to disk."""
         self._redraw_at = 0.0
-        self.step(step, epsilon, recent_returns)
+        self.step(step, recent_returns, exploration)
         if self._bar is not None:
             self._bar.close()
         if self._writer is not None:
@@ -65,19 +78,22 @@ def mean(values: Collection[float]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def _progress_bar(steps: int) -> Any:
+def _progress_bar(steps: int, done: int) -> Any:
     try:
         tqdm = importlib.import_module("tqdm").tqdm
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"the progress bar needs tqdm: {INSTALL}", name="tqdm") from error
-    return tqdm(total=steps, unit=" steps", file=sys.stderr, dynamic_ncols=True, mininterval=0)
+    return tqdm(
+        total=steps, initial=done, unit=" steps", file=sys.stderr, dynamic_ncols=True, mininterval=0
+    )
 
 
-def _tensorboard(out: Path) -> Any:
+def _tensorboard(out: Path, done: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"a run's folder needs TensorBoard: {INSTALL}", name="tensorboard"
         ) from error
-    return SummaryWriter(str(out))
+    # What an earlier run wrote beyond the step it is continued from is not shown.
+    return SummaryWriter(str(out), purge_step=done + 1 if done else None)

@@ -7,22 +7,29 @@ is judged again, at the end, on seeds that nothing was selected by.
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from sharpwave import ReplayBuffer
-from sharpwave.agents import DQN, DQNConfig, linear
-from sharpwave.training.checkpoint import RunFolder
+from sharpwave.agents import Agent, DQNConfig
+from sharpwave.training.algorithms import agent_for
+from sharpwave.training.checkpoint import (
+    Checkpoint,
+    RunFolder,
+    agent_config,
+    load_checkpoint,
+    load_config,
+)
 from sharpwave.training.collect import collector
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import (
-    Env,
     EnvLike,
     VectorEnv,
     id_of,
@@ -33,16 +40,18 @@ from sharpwave.training.environments import (
 from sharpwave.training.interrupt import Stop, stop_on_signals
 from sharpwave.training.learner import Learner
 from sharpwave.training.log import Log, mean
+from sharpwave.training.records import EPISODES, EVALUATIONS, Records
 from sharpwave.training.result import Ended, Result
 from sharpwave.training.schedule import Every
 from sharpwave.training.selection import Returns, Selection
+from sharpwave.training.store import make_store
 
 SECONDS_TO_JUDGE_INTERRUPTED = 2.0
 
 
 def train(
     env: EnvLike | VectorEnv,
-    agent: DQNConfig | None = None,
+    agent: Any = None,
     run: TrainConfig | None = None,
     *,
     out: str | Path | None = None,
@@ -53,15 +62,15 @@ def train(
 
     Periodic greedy evaluations choose the network that is kept; what is reported is one last
     evaluation of that network, over ``run.final_episodes`` episodes with fresh seeds. Ctrl-C and
-    SIGTERM end the run early: the network is saved and the result is returned as ever, of as many
-    such episodes as two seconds allow.
+    SIGTERM end the run early: everything is saved and the result is returned as ever, of as many
+    such episodes as two seconds allow. `resume` goes on with it.
 
     Parameters
     ----------
     env
         An id, a function that makes an environment, an environment, or a vector environment.
     agent
-        The algorithm's hyperparameters.
+        The algorithm's hyperparameters, which say which algorithm it is; None takes `DQNConfig()`.
     run
         Length, seed, number of environments, evaluation, logs.
     out
@@ -84,15 +93,53 @@ def train(
     return Trainer(env, agent, run, out=out, eval_env=eval_env, progress=progress).run()
 
 
+def resume(
+    folder: str | Path,
+    *,
+    steps: int | None = None,
+    env: EnvLike | VectorEnv | None = None,
+    eval_env: EnvLike | None = None,
+    progress: bool | None = None,
+) -> Result:
+    """Go on with a run from its last checkpoint, bit for bit as if it had never stopped.
+
+    Networks, optimizers, the buffer, every generator and every schedule continue. An environment is
+    brought back by the seed of its episode and the actions since; one that does not come back to
+    the same observation starts a new episode, and a note on stderr says so.
+
+    Parameters
+    ----------
+    folder
+        What was given as `out`.
+    steps
+        The run's length, if it is to be another: to go on with a run that has ended.
+    env, eval_env
+        As for `train`; needed where the run's environment has no id to make it from.
+    progress
+        As for `train`.
+    """
+    config, checkpoint = load_config(folder), load_checkpoint(folder)
+    source = config["env"] if env is None else env
+    if source is None:
+        raise ValueError(f"{folder}: the run's environment has no id to make it from; pass env")
+    run = TrainConfig(**config["training"])
+    if steps is not None:
+        run = dataclasses.replace(run, steps=steps)
+    agent = agent_config(folder, config)
+    options: dict[str, Any] = {"eval_env": eval_env, "progress": progress}
+    return Trainer(source, agent, run, out=folder, checkpoint=checkpoint, **options).run()
+
+
 class Trainer:
     """One run: building it checks all that was asked for, ``run`` does it, once.
 
-    Its parameters are those of :func:`train`.
+    Its parameters are those of :func:`train`, and the checkpoint to go on from.
 
     Attributes
     ----------
     agent, buffer
-        What learns, and what it learns from.
+        What learns, and what it learns from; an agent that learns from each transition at once has
+        no buffer.
     step
         Transitions so far.
     """
@@ -100,37 +147,36 @@ class Trainer:
     def __init__(
         self,
         env: EnvLike | VectorEnv,
-        agent: DQNConfig | None = None,
+        agent: Any = None,
         run: TrainConfig | None = None,
         *,
         out: str | Path | None = None,
         eval_env: EnvLike | None = None,
         progress: bool | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.config = config = run or TrainConfig()
-        self.step = 0
-        self._seeds = seeds = _Seeds(
-            *np.random.SeedSequence(config.seed).generate_state(5).tolist()
-        )
+        self._settings = settings = DQNConfig() if agent is None else agent
+        self.step = done = 0 if checkpoint is None else checkpoint.step
+        generated = np.random.SeedSequence(config.seed).generate_state(5)
+        self._seeds = seeds = _Seeds(*generated.tolist())
         self._env = make_training(env, config.num_envs)
-        self.agent = DQN(*single_spaces(self._env), agent, seed=seeds.agent)
-        self._settings = settings = self.agent.config
-        self.buffer = _buffer(self._env, settings, seeds.buffer)
-        self._collector = collector(self._env, self.agent, self.buffer, seeds.environment)
-        self._learner = Learner(self.agent, self.buffer)
+        kind = agent_for(settings)[1]
+        self.agent: Agent = kind(*single_spaces(self._env), settings, seed=seeds.agent)
+        store = make_store(self._env, self.agent, seeds.buffer, config.steps, checkpoint)
+        self.buffer = store if isinstance(store, ReplayBuffer) else None
+        self._collector = collector(self._env, self.agent, store, seeds.environment, config.steps)
+        self._learner = Learner(self.agent, self.buffer, config.steps, done)
         self._eval_env = make_evaluation(env, eval_env) if config.evaluates else None
         self._ours = [e for e in (self._env, self._eval_env) if e not in (None, env, eval_env)]
         self._selection = Selection(self.agent, self._eval_env, config, seeds.evaluation)
-        self._folder = RunFolder(Path(out) if out is not None else None)
+        self._seconds_before = 0.0
+        self._folder = RunFolder(None if out is None else Path(out), checkpoint is not None)
         self._folder.config(id_of(env), settings, config)
-        self._log = Log(config.steps, self._folder.path, progress)
-
-    @property
-    def epsilon(self) -> float:
-        """Chance of a random action at the present step."""
-        settings = self._settings
-        duration = settings.exploration_fraction * self.config.steps
-        return linear(self.step, settings.epsilon_start, settings.epsilon_end, duration)
+        self._records = Records(self._folder.path, done)
+        self._log = Log(config.steps, self._folder.path, progress, done)
+        if checkpoint is not None:
+            self._load(checkpoint.state)
 
     def run(self) -> Result:
         """Train, evaluate, save, and return the result."""
@@ -142,54 +188,79 @@ class Trainer:
                 self._close()
 
     def _train(self, stop: Stop) -> None:
-        config = self.config
-        log = Every(config.log_interval)
-        evaluation = Every(config.eval_interval)
-        checkpoint = Every(config.checkpoint_interval)
+        config, done = self.config, self.step
+        log = Every(config.log_interval, done + 1)
+        evaluation = Every(config.eval_interval, done + 1)
+        checkpoint = Every(config.checkpoint_interval, done + 1)
         self._began = time.perf_counter()
         while self.step < config.steps and not self._selection.solved and not stop():
-            epsilon = self.epsilon
-            self.step += self._collector.step(epsilon)
+            self.step += self._collector.step(self.step)
             self._learner.step(self.step)
-            self._log.step(self.step, epsilon, self._collector.episodes.recent)
+            self._log.step(self.step, self._collector.episodes.recent, self._exploration)
             if log.due(self.step):
-                self._write_log(epsilon)
+                self._write_log()
             if evaluation.due(self.step):
                 self._evaluate(stop)
             if checkpoint.due(self.step):
-                self._folder.checkpoint(self.agent, self.step)
+                self._save()
 
-    def _write_log(self, epsilon: float) -> None:
-        values = {"train/epsilon": epsilon, "train/steps_per_second": self.step / self._seconds()}
-        loss = self._learner.finite_loss()
-        if loss is not None:
-            values["train/loss"] = loss
+    def _exploration(self) -> Mapping[str, float]:
+        return self.agent.exploration(self.step, self.config.steps)
+
+    def _write_log(self) -> None:
+        numbers = {**self._learner.logs(), **self._exploration()}
+        numbers["steps_per_second"] = self.step / self._seconds()
         episodes = self._collector.episodes.take()
         if episodes:
-            values["train/return"] = mean([episode.total for episode in episodes])
-            values["train/length"] = mean([episode.length for episode in episodes])
-        self._log.scalars(self.step, values)
+            numbers["return"] = mean([episode.total for episode in episodes])
+            numbers["length"] = mean([episode.length for episode in episodes])
+            self._records.write(EPISODES, episodes)
+        self._log.scalars(self.step, {f"train/{name}": x for name, x in numbers.items()})
 
     def _evaluate(self, stop: Stop) -> None:
         if self._selection.last_step == self.step:
             return
-        mean_return = self._selection.evaluate(self.step, stop)
-        if mean_return is not None:
-            self._log.scalars(self.step, {"eval/return": mean_return})
+        returns = self._selection.evaluate(self.step, stop)
+        if returns is not None:
+            line = (self.step, len(returns), returns.mean(), returns.std())
+            self._records.write(EVALUATIONS, [line])
+            self._log.scalars(self.step, {"eval/return": float(returns.mean())})
             if self._selection.step == self.step:
                 self._folder.model(self._selection.weights, self.step)
+
+    def _save(self) -> None:
+        self._write_episodes()
+        state = {
+            "agent": self.agent.state_dict(),
+            "collector": self._collector.state_dict(),
+            "selection": self._selection.state_dict(),
+            "updates": self._learner.updates,
+            "seconds": self._seconds(),
+        }
+        self._folder.checkpoint(self.step, state, self.buffer)
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        self.agent.load_state_dict(state["agent"])
+        self._selection.load_state_dict(state["selection"])
+        self._learner.updates = state["updates"]
+        self._seconds_before = state["seconds"] + self._selection.seconds
+        anew = self._collector.load_state_dict(state["collector"])
+        if anew:
+            which = "the environment" if self.config.num_envs == 1 else f"environments {anew}"
+            self._log.note(self.step, f"{which} could not be brought back: a new episode starts")
 
     def _finish(self, stop: Stop) -> Result:
         seconds = self._seconds()
         ended = self._ended()
-        self._learner.finite_loss()
+        self._learner.logs()
         if ended == "steps" and self.config.eval_interval:
             self._evaluate(stop)
-        self._folder.checkpoint(self.agent, self.step)
+        if self.config.checkpoint_interval:
+            self._save()
         if not self._selection.weights:
             self._selection.keep(self.step)
         self._folder.model(self._selection.weights, self._selection.step)
-        self.agent.online.load_state_dict(self._selection.weights)
+        self.agent.load_weights(self._selection.weights)
         result = self._result(ended, seconds, self._judge(stop))
         self._folder.result(result)
         return result
@@ -223,19 +294,17 @@ class Trainer:
         )
 
     def _seconds(self) -> float:
-        return time.perf_counter() - self._began - self._selection.seconds
+        elapsed = time.perf_counter() - self._began
+        return self._seconds_before + elapsed - self._selection.seconds
 
     def _close(self) -> None:
-        self._log.close(self.step, self.epsilon, self._collector.episodes.recent)
+        self._write_episodes()
+        self._log.close(self.step, self._collector.episodes.recent, self._exploration)
         for env in self._ours:
             env.close()
 
-
-def _buffer(env: Env | VectorEnv, settings: DQNConfig, seed: int) -> ReplayBuffer:
-    try:
-        return ReplayBuffer.for_env(env, settings.buffer_size, gamma=settings.gamma, seed=seed)
-    except (ValueError, MemoryError) as error:
-        raise type(error)(f"buffer_size {settings.buffer_size}: {error}") from error
+    def _write_episodes(self) -> None:
+        self._records.write(EPISODES, self._collector.episodes.take())
 
 
 class _Seeds(NamedTuple):

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sharpwave.agents import DQN
+from sharpwave.agents import Agent
 
 Ended = Literal["steps", "solved", "interrupted"]
 
@@ -37,7 +37,7 @@ class Result:
     """the step that the kept network comes from"""
     ended: Ended
     """why: all steps taken, reward_threshold reached, or Ctrl-C or SIGTERM"""
-    agent: DQN = field(repr=False)
+    agent: Agent = field(repr=False)
     """with the kept network; to act with"""
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""What DDPG, TD3 and SAC share: settings, networks, and the scale of actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from torch import Tensor, nn
+
+from sharpwave.agents import checks
+from sharpwave.agents.config import Check, OffPolicyConfig, optional, positive
+from sharpwave.agents.encoders import FloatArray, encoder
+from sharpwave.agents.networks import Perceptron
+from sharpwave.agents.numpy_twin import twin
+
+
+@dataclass(frozen=True)
+class ActorCriticConfig(OffPolicyConfig):
+    """Settings of agents with an actor and critics."""
+
+    hidden: tuple[int, ...] = (256, 256)
+    """width of each hidden layer, in the actor and in every critic"""
+    learning_rate: float = 3e-4
+    """step size of Adam for the critics"""
+    actor_learning_rate: float | None = None
+    """step size of Adam for the actor; None takes that of the critics"""
+    batch_size: int = 256
+    """transitions in a gradient step"""
+    buffer_size: int = 1_000_000
+    """transitions the buffer holds"""
+    tau: float = 0.005
+    """how far a gradient step moves the target networks to the online ones"""
+    layer_norm: bool = False
+    """normalise the critics' hidden layers (Ball et al. 2023)"""
+
+    checks: ClassVar[Mapping[str, Check]] = {
+        **OffPolicyConfig.checks,
+        "hidden": checks.sizes,
+        "learning_rate": positive,
+        "actor_learning_rate": optional(positive),
+        "tau": partial(checks.number, above=0, at_most=1),
+        "layer_norm": checks.flag,
+    }
+
+
+class Scale:
+    """Between the actions of an environment and those of networks, which lie in [-1, 1].
+
+    The buffer holds the environment's: what is stored is what was done.
+    """
+
+    def __init__(self, space: spaces.Space[Any], device: str, agent: str) -> None:
+        if not isinstance(space, spaces.Box) or not space.is_bounded():
+            raise ValueError(f"action_space: {agent} needs a Box with finite bounds, got {space}")
+        self.shape, self.size = space.shape, int(np.prod(space.shape))
+        self._low, self._high = space.low, space.high
+        self._middle, self._half = (space.high + space.low) / 2, (space.high - space.low) / 2
+        self._dtype = space.dtype
+        self._middle_t = torch.as_tensor(self._middle.reshape(-1), device=device).float()
+        self._half_t = torch.as_tensor(self._half.reshape(-1), device=device).float()
+
+    def to_env(self, unit: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the action for the environment, exactly within its bounds."""
+        action = unit.reshape(*unit.shape[:-1], *self.shape) * self._half + self._middle
+        return np.clip(action, self._low, self._high).astype(self._dtype, copy=False)
+
+    def to_unit(self, action: Tensor) -> Tensor:
+        """Return stored actions as networks have them, (B, size)."""
+        return (action.reshape(len(action), -1).float() - self._middle_t) / self._half_t
+
+    def random(self, rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """Draw actions uniformly."""
+        return self.to_env(rng.uniform(-1, 1, (*shape, self.size)))
+
+
+class Actor(nn.Module):
+    """An encoder and a perceptron: ``outputs`` numbers for each observation."""
+
+    def __init__(
+        self, observation_space: spaces.Space[Any], hidden: Sequence[int], outputs: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder(observation_space)
+        self.head = Perceptron([self.encoder.size, *hidden, outputs])
+
+    def forward(self, obs: Tensor) -> Tensor:
+        return self.head(self.encoder(obs))  # type: ignore[no-any-return]
+
+
+class Critics(nn.Module):
+    """``number`` critics of one shape, evaluated together: values (number, B)."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_size: int,
+        hidden: Sequence[int],
+        number: int,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder(observation_space)
+        widths = [self.encoder.size + action_size, *hidden, 1]
+        self.layers = nn.ModuleList(_Ensemble(number, *pair) for pair in pairwise(widths))
+        self.norms = nn.ModuleList(
+            _EnsembleNorm(number, width) for width in (hidden if layer_norm else ())
+        )
+
+    def forward(self, obs: Tensor, action: Tensor, members: slice = slice(None)) -> Tensor:
+        """Return the values of some members, all of them by default."""
+        x = torch.cat([self.encoder(obs), action], 1)
+        *hidden, last = self.layers
+        for i, layer in enumerate(hidden):
+            x = layer(x, members)
+            if self.norms:
+                x = self.norms[i](x, members)
+            x = x.relu()
+        return last(x, members).squeeze(-1)  # type: ignore[no-any-return]
+
+
+class _Ensemble(nn.Module):
+    """`torch.nn.Linear`, several times over in one batched product."""
+
+    def __init__(self, number: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(torch.empty(number, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(number, 1, outputs).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor, members: slice) -> Tensor:
+        weight, bias = self.weight[members], self.bias[members]
+        return torch.baddbmm(bias, x.expand(len(weight), *x.shape[-2:]), weight)
+
+
+class _EnsembleNorm(nn.Module):
+    def __init__(self, number: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(number, 1, width))
+        self.bias = nn.Parameter(torch.zeros(number, 1, width))
+
+    def forward(self, x: Tensor, members: slice) -> Tensor:
+        x = nn.functional.layer_norm(x, x.shape[-1:])
+        return x * self.weight[members] + self.bias[members]
+
+
+class Acting:
+    """Runs an actor on observations as environments give them: one, or a batch of them.
+
+    On the CPU a single observation goes through NumPy, over the parameters' own memory.
+    """
+
+    def __init__(self, actor: Actor, space: spaces.Space[Any], device: str) -> None:
+        self._actor, self._device = actor, device
+        self._ndim = len(space.shape or ())
+        self._encode = getattr(actor.encoder, "numpy", None) if device == "cpu" else None
+        self._head = twin(actor.head) if self._encode else None
+
+    def __call__(self, obs: Any) -> FloatArray:
+        """Return the actor's outputs, with a leading axis if the observations have one."""
+        obs = np.asarray(obs)
+        if obs.ndim > self._ndim:
+            return self._torch(obs)
+        if self._head is not None and self._encode is not None:
+            return self._head(self._encode(obs), False)
+        output: FloatArray = self._torch(obs[np.newaxis])[0]
+        return output
+
+    def lead(self, obs: Any) -> tuple[int, ...]:
+        """Return the leading axes of observations: none, or their number."""
+        shape: tuple[int, ...] = np.shape(obs)
+        return shape[: len(shape) - self._ndim]
+
+    @torch.inference_mode()
+    def _torch(self, obs: npt.NDArray[Any]) -> FloatArray:
+        output = self._actor(torch.as_tensor(obs, device=self._device))
+        return output.cpu().numpy()  # type: ignore[no-any-return]
+
+
+def squared(prediction: Tensor, target: Tensor, batch: Any) -> tuple[Tensor, Tensor]:
+    """Return the critics' loss, summed over them, and the mean size of each TD error, (B,)."""
+    error = prediction - target
+    weight = getattr(batch, "weight", None)
+    squares = error.square() if weight is None else weight * error.square()
+    return squares.mean(1).sum(), error.detach().abs().mean(0)

@@ -1,0 +1,60 @@
+"""The parameters of a network side by side in one vector, and their gradient in another.
+
+To clip, to step and to follow are then one operation each, however many parameters there are: for
+small networks the number of operations is what a gradient step costs.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class FlatParameters:
+    """All parameters of some modules, which become views of `values`.
+
+    Attributes
+    ----------
+    values
+        The vector; an optimizer over it alone steps every parameter. Its ``grad`` is a vector too.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sharpwave.agents.flat import FlatParameters
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> flat = FlatParameters(layer)
+    >>> flat.backward(layer(torch.ones(1, 3)).sum())
+    >>> flat.values.shape, flat.gradient.tolist()
+    (torch.Size([8]), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        self._parameters = [p for module in modules for p in module.parameters()]
+        sizes = [parameter.numel() for parameter in self._parameters]
+        values = torch.cat([parameter.detach().reshape(-1) for parameter in self._parameters])
+        for parameter, part in zip(self._parameters, torch.split(values, sizes), strict=True):
+            parameter.data = part.view_as(parameter)
+        self.values = nn.Parameter(values)
+        self.gradient = self.values.grad = torch.zeros_like(values)
+
+    def backward(self, loss: Tensor) -> None:
+        """Write the gradient of ``loss`` over the one that was there."""
+        parts = torch.autograd.grad(loss, self._parameters)
+        torch.cat([part.reshape(-1) for part in parts], out=self.gradient)
+
+    def follow(self, other: FlatParameters, share: float) -> None:
+        """Move the values to those of ``other`` by a share of the way; 1 copies them."""
+        with torch.no_grad():
+            self.values.lerp_(other.values, share)
+
+
+def clip(gradient: Tensor, max_norm: float) -> None:
+    """Scale ``gradient`` down, in place, to the length ``max_norm`` if it is longer."""
+    scale = max_norm / (torch.linalg.vector_norm(gradient) + 1e-6)
+    gradient.mul_(scale.clamp_(max=1.0))
+
+
+def adam(parameters: FlatParameters, learning_rate: float, eps: float = 1e-8) -> torch.optim.Adam:
+    """Adam over all parameters at once."""
+    return torch.optim.Adam([parameters.values], lr=learning_rate, eps=eps, fused=True)
