@@ -147,6 +147,10 @@ def test_values_are_expectations_with_torch_and_without(dtype) -> None:
         np.testing.assert_allclose(numbers, row, rtol=0, atol=1e-5)
 
 
+def test_a_network_gives_a_number_for_every_atom() -> None:
+    assert FIVE.outputs == 5
+
+
 def test_large_logits_do_not_overflow() -> None:
     output = torch.tensor([[[1e4, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 1e4]]])
     assert FIVE.values(output).tolist() == [[-2.0, 2.0]]

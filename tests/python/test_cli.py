@@ -51,6 +51,40 @@ def test_without_out_nothing_is_written(tmp_path, monkeypatch) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_is_continued_and_made_longer(tmp_path, capsys) -> None:
+    assert run_quickly("--out", str(tmp_path)) == 0
+    assert main(["train", "--resume", str(tmp_path), "--steps", "400"]) == 0
+    assert "400 steps in " in capsys.readouterr().out
+    assert json.loads((tmp_path / "result.json").read_text())["steps"] == 400
+
+
+def test_the_algorithm_follows_the_preset_or_the_actions(tmp_path, capsys) -> None:
+    words = ["--steps", "20", "--set", "eval_interval=0", "--set", "final_episodes=0"]
+    for env, algo in (("CartPole-v1", "dqn"), ("MountainCarContinuous-v0", "sac")):
+        assert main(["train", env, *words, "--out", str(tmp_path)]) == 0
+        assert json.loads((tmp_path / "config.json").read_text())["algo"] == algo
+    capsys.readouterr()
+
+
+def test_a_sweep_has_a_run_for_each_seed_and_does_only_what_is_left(tmp_path, capsys) -> None:
+    words = ["sweep", "CartPole-v1", "--out", str(tmp_path), *QUICK, "--jobs", "2"]
+    assert main([*words, "--seeds", "2"]) == 0
+    assert "2 seeds" in capsys.readouterr().out
+    before = (tmp_path / "seed-1" / "result.json").stat().st_mtime_ns
+    assert main([*words, "--seeds", "3"]) == 0
+    assert capsys.readouterr().out.endswith(" 3 seeds\n")
+    assert (tmp_path / "seed-1" / "result.json").stat().st_mtime_ns == before
+    pytest.importorskip("matplotlib")
+    assert main(["plot", str(tmp_path), "-o", str(tmp_path / "curves.png")]) == 0
+    assert (tmp_path / "curves.png").exists()
+
+
+def test_a_run_of_a_sweep_that_fails_shows_its_last_line(tmp_path, capsys) -> None:
+    words = ["sweep", "CartPole-v1", "--out", str(tmp_path), "--set", "gamma=7"]
+    assert main(words) == 2
+    assert "seed 0 failed: sharpwave: error: gamma: expected" in capsys.readouterr().err
+
+
 def test_a_progress_bar_is_drawn_where_asked_for(capsys) -> None:
     assert run_quickly("--progress") == 0
     assert "300/300" in capsys.readouterr().err
@@ -66,7 +100,7 @@ def test_a_run_that_learns_nothing_says_so(capsys) -> None:
     [
         (["train", "CartPol-v1"], "CartPol"),
         (["train", "nowhere:Env-v0"], "nowhere"),
-        (["train", "Pendulum-v1"], "DQN needs Discrete actions"),
+        (["train", "Pendulum-v1", "--algo", "dqn"], "DQN needs Discrete actions"),
         (["train", "CartPole-v1", "--steps", "0"], "steps: expected an integer of at least 1"),
         (["train", "CartPole-v1", "--seed", "-1"], "seed: expected an integer of at least 0"),
         (["train", "CartPole-v1", "--num-envs", "0"], "num_envs: expected"),
@@ -75,6 +109,12 @@ def test_a_run_that_learns_nothing_says_so(capsys) -> None:
         (["train", "CartPole-v1", "--set", "gamma"], "expected name=value, got 'gamma'"),
         (["train", "CartPole-v1", "--set", "buffer_size=1e15"], "buffer_size 10000000000"),
         (["train", "CartPole-v1", "--out", "/dev/null/x"], "/dev/null/x"),
+        (["train"], "expected an environment to train in, or --resume DIR"),
+        (["train", "--resume", "nowhere"], "nowhere: expected the folder of a run"),
+        (["train", "--resume", "nowhere", "--seed", "1"], "only --steps may be with it"),
+        (["sweep", "CartPole-v1", "--out", "x", "--seeds", "0"], "--seeds: expected an integer"),
+        (["watch", "nowhere"], "nowhere: expected the folder of a run"),
+        (["plot", "nowhere"], "nowhere"),
         (["eval", "nowhere"], "nowhere: expected the folder of a run"),
         (["eval", "nowhere", "--episodes", "0"], "--episodes: expected an integer of at least 1"),
     ],
@@ -89,7 +129,7 @@ def test_what_the_user_got_wrong_is_one_line_and_status_2(words, message, capsys
 
 
 def test_words_that_are_no_command_are_status_2_too(capsys) -> None:
-    for words in ([], ["fly"], ["train"], ["train", "CartPole-v1", "--algo", "sarsa"]):
+    for words in ([], ["fly"], ["eval"], ["train", "CartPole-v1", "--algo", "sarsa"]):
         with pytest.raises(SystemExit) as caught:
             main(words)
         assert caught.value.code == 2

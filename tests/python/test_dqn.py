@@ -274,7 +274,7 @@ def test_exploration_is_as_frequent_as_epsilon_says_and_uniform() -> None:
 
 def test_random_actions_need_no_network() -> None:
     agent = agent_of(4)
-    agent.online = agent.target = agent._numpy = None
+    agent.online = agent.target = agent._values = None
     assert agent.act(np.zeros(3, np.float32), epsilon=1.0) in range(4)
     assert agent.act(np.zeros((5, 3), np.float32), epsilon=1.0).shape == (5,)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sharpwave.agents import checks
 from sharpwave.agents.config import Check, OffPolicyConfig, optional, positive
-from sharpwave.agents.encoders import FloatArray, encoder
+from sharpwave.agents.encoders import FloatArray, encoder, tensor_of
 from sharpwave.agents.networks import Perceptron
 from sharpwave.agents.numpy_twin import twin
 
@@ -58,18 +58,23 @@ class Scale:
     """
 
     def __init__(self, space: spaces.Space[Any], device: str, agent: str) -> None:
-        if not isinstance(space, spaces.Box) or not space.is_bounded():
-            raise ValueError(f"action_space: {agent} needs a Box with finite bounds, got {space}")
+        if not isinstance(space, spaces.Box) or space.dtype.kind != "f" or not space.is_bounded():
+            raise ValueError(
+                f"action_space: {agent} needs a Box of floats with finite bounds, got {space}"
+            )
         self.shape, self.size = space.shape, int(np.prod(space.shape))
         self._low, self._high = space.low, space.high
-        self._middle, self._half = (space.high + space.low) / 2, (space.high - space.low) / 2
+        # Halves first: the width of all floats is itself no float.
+        self._middle, self._half = space.high / 2 + space.low / 2, space.high / 2 - space.low / 2
         self._dtype = space.dtype
         self._middle_t = torch.as_tensor(self._middle.reshape(-1), device=device).float()
-        self._half_t = torch.as_tensor(self._half.reshape(-1), device=device).float()
+        # Where there is nothing to choose, half is 0 and any width serves.
+        width = np.where(self._half == 0, 1, self._half)
+        self._half_t = torch.as_tensor(width.reshape(-1), device=device).float()
 
     def to_env(self, unit: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the action for the environment, exactly within its bounds."""
-        action = unit.reshape(*unit.shape[:-1], *self.shape) * self._half + self._middle
+        action = unit.reshape((*unit.shape[:-1], *self.shape)) * self._half + self._middle
         return np.clip(action, self._low, self._high).astype(self._dtype, copy=False)
 
     def to_unit(self, action: Tensor) -> Tensor:
@@ -180,7 +185,7 @@ class Acting:
 
     @torch.inference_mode()
     def _torch(self, obs: npt.NDArray[Any]) -> FloatArray:
-        output = self._actor(torch.as_tensor(obs, device=self._device))
+        output = self._actor(tensor_of(obs, self._device))
         return output.cpu().numpy()  # type: ignore[no-any-return]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -88,10 +89,10 @@ class Agent(ABC):
         """Return the extra fields of the transitions that the last `explore` leads to."""
         return {}
 
-    def begin(self, which: Any) -> None:
+    def begin(self, which: Any) -> None:  # noqa: B027 - most agents have nothing to do
         """Hear that episodes begin: in all environments (None), or where a mask (N,) says so."""
 
-    def update_target(self, times: int = 1) -> None:
+    def update_target(self, times: int = 1) -> None:  # noqa: B027 - nor here
         """Do ``times`` of what is due every ``config.target_update_interval`` steps."""
 
     def sample(self, buffer: ReplayBuffer) -> Any:
@@ -132,8 +133,16 @@ def _load(part: Any, state: Any) -> None:
         part.bit_generator.state = json.loads(state)
     elif isinstance(part, torch.Generator):
         part.set_state(state.cpu())
+    elif isinstance(part, torch.optim.Optimizer):
+        # It keeps the tensors that it is given, and would step another agent's moments.
+        part.load_state_dict(copy.deepcopy(state))
     else:
         part.load_state_dict(state)
+
+
+def named(agent: Agent, *names: str) -> dict[str, Any]:
+    """Return some of an agent's attributes by their names."""
+    return {name: getattr(agent, name) for name in names}
 
 
 @contextmanager

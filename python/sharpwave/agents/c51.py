@@ -101,7 +101,7 @@ class Categorical:
     def td_error(self, _prediction: Tensor, target: Tensor, loss: Tensor) -> Tensor:
         """Return KL(target || prediction), (B,): the loss less what no prediction could avoid.
 
-        Rainbow prioritizes by it (Hessel et al. 2018, arXiv 1710.02298, page 4).
+        Rainbow prioritizes by it (Hessel et al. 2018, arXiv 1710.02298).
         """
         entropy: Tensor = torch.special.entr(target).sum(1)
         return (loss - entropy).detach().clamp_(min=0)

@@ -22,6 +22,19 @@ def optional(check: Check) -> Check:
     return lambda name, value: value if value is None else check(name, value)
 
 
+def usable(name: str, value: Any) -> str:
+    """A device that this torch can use, or what is wrong."""
+    import torch
+
+    try:
+        torch.empty(0, device=value)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(
+            f"{name}: expected one that this torch can use, e.g. cpu or cuda, got {value!r}"
+        ) from error
+    return str(value)
+
+
 @dataclass(frozen=True)
 class OffPolicyConfig:
     """What is stored, what is drawn, and when. Steps are transitions, of all environments together."""
@@ -62,23 +75,10 @@ class OffPolicyConfig:
         "prioritized": checks.flag,
         "priority_alpha": share,
         "priority_beta": share,
-        "device": lambda name, value: device(name, value),
+        "device": usable,
         "compile": checks.flag,
     }
 
     def __post_init__(self) -> None:
         for name, check in self.checks.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
-
-
-def device(name: str, value: Any) -> str:
-    """A device that this torch can use, or what is wrong."""
-    import torch
-
-    try:
-        torch.empty(0, device=value)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ValueError(
-            f"{name}: expected one that this torch can use, e.g. cpu or cuda, got {value!r}"
-        ) from error
-    return str(value)

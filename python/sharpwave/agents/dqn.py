@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from sharpwave.agents import masks, munchausen
-from sharpwave.agents.agent import Agent, Space, Update, compiled, generators, seeded
+from sharpwave.agents.agent import Agent, Space, Update, compiled, generators, named, seeded
 from sharpwave.agents.c51 import Categorical
 from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.expected import Expected
@@ -25,11 +25,8 @@ from sharpwave.agents.exploration import linear
 from sharpwave.agents.flat import FlatParameters, adam, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
 from sharpwave.agents.networks import QNetwork, q_network
-from sharpwave.agents.numpy_twin import q_twin
+from sharpwave.agents.q_values import Distribution, QValues
 from sharpwave.agents.qr_dqn import Quantiles
-
-Distribution: TypeAlias = "Expected | Categorical | Quantiles | ImplicitQuantiles"
-Fractions: TypeAlias = "tuple[Tensor | None, Tensor | None, Tensor | None]"
 
 
 class DQN(Agent):
@@ -89,7 +86,7 @@ class DQN(Agent):
         self._online, self._target = FlatParameters(self.online), FlatParameters(self.target)
         self.optimizer = adam(self._online, self.config.learning_rate, self.config.adam_eps)
         self._obs_ndim = len(masks.features_of(observation_space, self._n).shape or ())
-        self._numpy = q_twin(self.online) if self.config.device == "cpu" else None
+        self._values = QValues(self.online, self.distribution, self.config.device)
         self._losses = compiled(self.losses, self.config.compile)
 
     @property
@@ -99,16 +96,14 @@ class DQN(Agent):
 
     def parts(self) -> Mapping[str, Any]:
         """Both networks, the optimizer and the generators."""
-        names = ("online", "target", "optimizer", "rng", "generator")
-        return {name: getattr(self, name) for name in names}
+        return named(self, "online", "target", "optimizer", "rng", "generator")
 
     def epsilon(self, step: int, steps: int) -> float:
         """Return the chance of a random action at ``step`` of a run of ``steps``."""
-        config = self.config
-        if config.noisy:
-            return float(step < config.learning_starts)
-        duration = config.exploration_fraction * steps
-        return linear(step, config.epsilon_start, config.epsilon_end, duration)
+        c = self.config
+        if c.noisy:
+            return float(step < c.learning_starts)
+        return linear(step, c.epsilon_start, c.epsilon_end, c.exploration_fraction * steps)
 
     def exploration(self, step: int, steps: int) -> Mapping[str, float]:
         """Return epsilon."""
@@ -141,7 +136,7 @@ class DQN(Agent):
             return self._act_batch(obs, mask, epsilon, noisy)
         if epsilon and self.rng.random() < epsilon:
             return int(masks.any_of(mask, self.rng, (), self._n)) + self._first
-        return int(masks.best(self._values(obs, noisy), mask)) + self._first
+        return int(masks.best(self._values.one(obs, noisy), mask)) + self._first
 
     def update(self, batch: Any) -> Update:
         """Take one gradient step on a batch of tensors, as ``buffer.sample(n).torch()`` has it."""
@@ -161,14 +156,15 @@ class DQN(Agent):
         action = batch.action.long() - self._first
         with torch.no_grad():
             y = self.targets(batch, action, *fractions[1:])
-        output = self.online(masks.split(batch.obs)[0], tau)
+        obs, mask = masks.split(batch.obs)
+        output = self.online(obs, tau)
         prediction = self.distribution.of(output, action)
         losses = self.distribution.loss(prediction, y, *([] if tau is None else [tau]))
         td_error = self.distribution.td_error(prediction.detach(), y, losses.detach())
         weight = getattr(batch, "weight", None)
         loss = (losses if weight is None else weight * losses).mean()
         if self.config.cql_alpha:
-            values = self.distribution.values(output)
+            values = masks.allow(self.distribution.values(output), mask)
             taken = values.gather(1, action.unsqueeze(1)).squeeze(1)
             # Kumar et al. 2020, "Conservative Q-learning" (arXiv 2006.04779), equation 4.
             loss = loss + self.config.cql_alpha * (values.logsumexp(1) - taken).mean()
@@ -197,7 +193,9 @@ class DQN(Agent):
         temperature = config.munchausen_temperature
         obs, mask_now = masks.split(batch.obs)
         now = masks.allow(distribution.values(self.target(obs, tau)), mask_now)
-        values = masks.allow(distribution.values(output), mask)
+        # As M-IQN has it, the policy is of fractions of its own.
+        chooser = output if tau is None else self.target(masks.split(batch.next_obs)[0], tau)
+        values = masks.allow(distribution.values(chooser), mask)
         reward = batch.reward + batch.discount * munchausen.entropy(values, temperature)
         reward = reward + munchausen.bonus(
             now, action, config.munchausen_alpha, temperature, config.munchausen_clip
@@ -210,9 +208,9 @@ class DQN(Agent):
         self._target.follow(self._online, 1.0 - (1.0 - self.config.tau) ** times)
 
     def _fractions(self, size: int) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        if not isinstance(self.distribution, ImplicitQuantiles):
-            return None, None, None
-        return self.distribution.fractions(size, self.generator)
+        if isinstance(self.distribution, ImplicitQuantiles):
+            return self.distribution.fractions(size, self.generator)
+        return None, None, None
 
     def _act_batch(
         self, obs: npt.NDArray[Any], mask: Any, epsilon: float, noisy: bool
@@ -220,22 +218,8 @@ class DQN(Agent):
         explore = self.rng.random(len(obs)) < epsilon if epsilon else np.zeros(len(obs), bool)
         actions = masks.any_of(mask, self.rng, (len(obs),), self._n)
         if not explore.all():
-            actions = np.where(explore, actions, masks.best(self._torch_values(obs, noisy), mask))
+            actions = np.where(explore, actions, masks.best(self._values.batch(obs, noisy), mask))
         return actions + self._first  # type: ignore[no-any-return]
-
-    def _values(self, obs: npt.NDArray[Any], noisy: bool) -> npt.NDArray[Any]:
-        if self._numpy is not None:
-            return self.distribution.in_numpy(self._numpy(obs, noisy))
-        values: npt.NDArray[Any] = self._torch_values(obs[np.newaxis], noisy)[0]
-        return values
-
-    @torch.inference_mode()
-    def _torch_values(self, obs: npt.NDArray[Any], noisy: bool) -> npt.NDArray[Any]:
-        tau = None
-        if isinstance(self.distribution, ImplicitQuantiles):
-            tau = self.distribution.midpoints(len(obs), self.config.device)
-        output = self.online(torch.as_tensor(obs, device=self.config.device), tau, noisy)
-        return self.distribution.values(output).cpu().numpy()
 
 
 def distribution_of(config: DQNConfig) -> Distribution:

@@ -48,12 +48,15 @@ class OneHot(nn.Module):
 
 
 class Images(nn.Module):
-    """Images through convolutions; the channels are the shorter of the first and the last axis."""
+    """Images through convolutions; the channels are the shorter of the first and the last axis.
+
+    Of equal ones it is the last: MinAtar's Seaquest is 10 by 10 with 10 channels.
+    """
 
     def __init__(self, space: spaces.Box, convolutions: str) -> None:
         super().__init__()
         first, *_, last = space.shape
-        self.channels_last = last < first
+        self.channels_last = last <= first
         self.scale = 1.0 / float(space.high.max())
         channels, *size = (last, *space.shape[:2]) if self.channels_last else space.shape
         self.layers = CONVOLUTIONS[convolutions](channels)
@@ -103,6 +106,12 @@ def minatar(channels: int) -> nn.Sequential:
 
 CONVOLUTIONS = {"nature": nature, "impala": impala, "minatar": minatar}
 SMALLEST_FOR_NATURE = 36
+
+
+def tensor_of(obs: npt.NDArray[Any], device: str) -> Tensor:
+    """Return observations as a tensor; torch warns of arrays that are read-only, as JAX's are."""
+    return torch.as_tensor(obs if obs.flags.writeable else obs.copy(), device=device)
+
 
 Encoder: TypeAlias = "Flatten | OneHot | Images"
 

@@ -91,6 +91,6 @@ def entropy(values: Tensor, temperature: float) -> Tensor:
 
 
 def _logits(values: Tensor, temperature: float) -> Tensor:
-    # Less the maximum first (the paper's appendix B): divided by a small temperature, large values
+    # Less the maximum first, as in the authors' code: divided by a small temperature, large values
     # would lose the differences between them.
     return (values - values.amax(1, keepdim=True)) / temperature

@@ -26,6 +26,7 @@ from sharpwave.agents.agent import (
     Update,
     compiled,
     generators,
+    named,
     seeded,
 )
 from sharpwave.agents.config import Check, count, optional, positive
@@ -138,8 +139,7 @@ class SAC(Agent):
         """Networks, temperature, their optimizers, generators and the count of updates."""
         networks = ("actor", "critics", "critics_target", "log_temperature")
         optimizers = ("critics_optimizer", "actor_optimizer", "temperature_optimizer")
-        others = ("rng", "generator", "updates")
-        return {name: getattr(self, name) for name in (*networks, *optimizers, *others)}
+        return named(self, *networks, *optimizers, "rng", "generator", "updates")
 
     def act(self, obs: Any) -> Any:
         """Return the action, or actions, of the policy's mean."""
@@ -215,4 +215,6 @@ class SAC(Agent):
         number, all_of_them = self.config.target_critics, self.config.critics
         if number is None or number >= all_of_them:
             return slice(None)
-        return torch.randperm(all_of_them, generator=self.generator)[:number]
+        generator = self.generator
+        members = torch.randperm(all_of_them, generator=generator, device=generator.device)
+        return members[:number]

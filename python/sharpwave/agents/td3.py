@@ -24,6 +24,7 @@ from sharpwave.agents.agent import (
     Update,
     compiled,
     generators,
+    named,
     seeded,
 )
 from sharpwave.agents.config import Check, count, not_negative, optional, positive
@@ -128,7 +129,7 @@ class TD3(Agent):
         """The four networks, two optimizers, generators and the count of updates."""
         networks = ("actor", "critics", "actor_target", "critics_target")
         others = ("critics_optimizer", "actor_optimizer", "rng", "generator", "updates")
-        return {name: getattr(self, name) for name in (*networks, *others)}
+        return named(self, *networks, *others)
 
     def act(self, obs: Any) -> Any:
         """Return the actor's action, or actions."""

@@ -37,6 +37,8 @@ from sharpwave.training.result import Result
 
 CONFIG, MODEL, CHECKPOINT, RESULT = "config.json", "model.pt", "checkpoint.json", "result.json"
 STATE, BUFFER = "state.pt", "buffer"
+BEFORE = ".before"
+"""what an earlier checkpoint of the same step is called while another takes its place"""
 
 
 class RunFolder:
@@ -76,13 +78,15 @@ class RunFolder:
         if self.path is None:
             return
         name = f"checkpoint-{step:09d}"
-        made, folder = self.path / f"{name}.tmp", self.path / name
-        for left in (made, folder):
-            shutil.rmtree(left, ignore_errors=True)
+        made, folder, before = (self.path / (name + end) for end in (".tmp", "", BEFORE))
+        shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         replace(made / STATE, _tensors(dict(state)))
         if buffer is not None:
             buffer.save(made / BUFFER)
+        if folder.exists():
+            shutil.rmtree(before, ignore_errors=True)
+            folder.rename(before)
         made.rename(folder)
         self._json(CHECKPOINT, {"step": step, "folder": name})
         for other in self.path.glob("checkpoint-*"):
@@ -120,6 +124,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         raise ValueError(f"{folder}: expected a run that was saved to go on, but no {CHECKPOINT}")
     found = json.loads(path.read_text())
     at = Path(folder) / str(found["folder"])
+    if not at.exists():
+        at = at.with_name(at.name + BEFORE)
     buffer = ReplayBuffer.load(at / BUFFER) if (at / BUFFER).exists() else None
     return Checkpoint(int(found["step"]), load_tensors(at / STATE), buffer)
 

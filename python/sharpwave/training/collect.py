@@ -219,7 +219,9 @@ class VectorCollector:
         self._totals, self._lengths = np.zeros(number), np.zeros(number, np.int64)
         self._ended = np.zeros(number, bool)
         seeds: Any = [self._journal.begin(i) for i in range(number)]
-        self._obs = copied(self._env.reset(seed=seeds)[0])
+        # Those who reset themselves take one seed for all of what follows.
+        seed = seeds if self._mode == "disabled" else seeds[0]
+        self._obs = copied(self._env.reset(seed=seed)[0])
 
     def _finish(self, step: int) -> None:
         for i in np.flatnonzero(self._ended):

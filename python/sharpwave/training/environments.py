@@ -7,13 +7,15 @@ from typing import Any, TypeAlias
 
 import gymnasium as gym
 
+from sharpwave.training.wrappers import atari_vector, preprocess, register, unprocessed
+
 Env: TypeAlias = gym.Env[Any, Any]
 VectorEnv: TypeAlias = gym.vector.VectorEnv[Any, Any, Any]
 EnvLike: TypeAlias = "str | Callable[[], Env] | Env"
 
 
-def make(source: EnvLike | VectorEnv) -> Env:
-    """Make a single environment anew.
+def make(source: EnvLike | VectorEnv, *, training: bool = False, **options: Any) -> Env:
+    """Make a single environment anew, preprocessed as is usual for its kind: see `wrappers`.
 
     Gymnasium's passive checker is left out: it is for those who write environments.
 
@@ -21,9 +23,15 @@ def make(source: EnvLike | VectorEnv) -> Env:
     ----------
     source
         An id, a function without arguments, or an environment with a ``spec``.
+    training
+        Whether it is to learn in, or to be judged in.
+    **options
+        For `gymnasium.make`, e.g. ``render_mode``.
     """
     if isinstance(source, str):
-        return gym.make(source, disable_env_checker=True)
+        register(source)
+        made = gym.make(source, disable_env_checker=True, **unprocessed(source), **options)
+        return preprocess(made, training)
     if not isinstance(source, (gym.Env, gym.vector.VectorEnv)):
         return source()
     if source.spec is None:
@@ -31,13 +39,13 @@ def make(source: EnvLike | VectorEnv) -> Env:
             f"eval_env: expected an environment to evaluate in, because {source} has no spec to "
             "make another one from; pass a function that makes one"
         )
-    return gym.make(source.spec, disable_env_checker=True)
+    return gym.make(source.spec, disable_env_checker=True, **options)
 
 
 def make_training(source: EnvLike | VectorEnv, num_envs: int) -> Env | VectorEnv:
     """The environment to train in: the given one itself, or new ones from an id or a function.
 
-    Several are stepped by Gymnasium's `SyncVectorEnv`, and reset by who steps them.
+    Several are stepped by Gymnasium's `SyncVectorEnv`, and reset by who steps them; Atari's by ALE.
     """
     if isinstance(source, gym.vector.VectorEnv):
         if num_envs not in (1, source.num_envs):
@@ -45,13 +53,16 @@ def make_training(source: EnvLike | VectorEnv, num_envs: int) -> Env | VectorEnv
                 f"num_envs: expected {source.num_envs}, as the given environment, got {num_envs}"
             )
         return source
-    if num_envs > 1:
-        return gym.vector.SyncVectorEnv(
-            [lambda: make(source)] * num_envs,
-            copy=False,  # the collector makes a copy of its own
-            autoreset_mode=gym.vector.AutoresetMode.DISABLED,
-        )
-    return source if isinstance(source, gym.Env) else make(source)
+    if num_envs == 1:
+        return source if isinstance(source, gym.Env) else make(source, training=True)
+    if isinstance(source, str) and source.startswith("ALE/"):
+        vector: VectorEnv = atari_vector(source, num_envs)
+        return vector
+    return gym.vector.SyncVectorEnv(
+        [lambda: make(source, training=True)] * num_envs,
+        copy=False,  # the collector makes a copy of its own
+        autoreset_mode=gym.vector.AutoresetMode.DISABLED,
+    )
 
 
 def make_evaluation(source: EnvLike | VectorEnv, given: EnvLike | None) -> Env:

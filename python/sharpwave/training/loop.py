@@ -118,6 +118,17 @@ def resume(
     progress
         As for `train`.
     """
+    return continued(folder, steps=steps, env=env, eval_env=eval_env, progress=progress).run()
+
+
+def continued(
+    folder: str | Path,
+    *,
+    steps: int | None = None,
+    env: EnvLike | VectorEnv | None = None,
+    **options: Any,
+) -> Trainer:
+    """Return a `Trainer` that goes on where the run in ``folder`` was saved; see `resume`."""
     config, checkpoint = load_config(folder), load_checkpoint(folder)
     source = config["env"] if env is None else env
     if source is None:
@@ -126,8 +137,7 @@ def resume(
     if steps is not None:
         run = dataclasses.replace(run, steps=steps)
     agent = agent_config(folder, config)
-    options: dict[str, Any] = {"eval_env": eval_env, "progress": progress}
-    return Trainer(source, agent, run, out=folder, checkpoint=checkpoint, **options).run()
+    return Trainer(source, agent, run, out=folder, checkpoint=checkpoint, **options)
 
 
 class Trainer:

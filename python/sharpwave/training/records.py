@@ -35,8 +35,19 @@ class Records:
             return
         path = self._folder / name
         lines = path.read_text().splitlines()[1:] if done and path.exists() else []
-        kept = [line for line in lines if int(line.partition(",")[0]) <= done]
-        path.write_text("\n".join([head, *kept]) + "\n")
+        kept = [line for line in lines if _is_whole(line, head) and _step(line) <= done]
+        made = path.with_name(name + ".tmp")
+        made.write_text("\n".join([head, *kept]) + "\n")
+        made.replace(path)
+
+
+def _is_whole(line: str, head: str) -> bool:
+    # A process that was killed may have written a part of its last line.
+    return line.count(",") == head.count(",")
+
+
+def _step(line: str) -> int:
+    return int(line.partition(",")[0])
 
 
 def _number(value: float) -> str:
