@@ -107,6 +107,14 @@ class Mix:
                 chosen = names[own]
                 buffer.update_priorities(np.where(chosen < 0, -1, chosen // number), errors[own])
 
+    def state_dict(self) -> dict[str, list[float]]:
+        """Return what was rounded so far; the buffers are saved on their own."""
+        return {"carried": self._carried.tolist()}
+
+    def load_state_dict(self, state: Mapping[str, list[float]]) -> None:
+        """Go on with proportions where the mix that ``state`` was read from stood."""
+        self._carried = np.array(state["carried"])
+
     def __len__(self) -> int:
         return sum(len(buffer) for buffer in self.buffers)
 

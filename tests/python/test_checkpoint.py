@@ -27,7 +27,7 @@ def saved(folder: Path, env: str | None = "CartPole-v1") -> DQN:
     run = RunFolder(folder)
     run.config(env, agent.config, TrainConfig())
     run.model(agent.online.state_dict(), step=7)
-    run.checkpoint(9, {"agent": agent.state_dict()}, None)
+    run.checkpoint(9, {"agent": agent.state_dict()}, {})
     return agent
 
 
@@ -48,8 +48,8 @@ def test_an_environment_without_an_id_must_be_given_again(tmp_path) -> None:
 
 def test_the_checkpoint_holds_all_of_the_agent(tmp_path) -> None:
     agent = saved(tmp_path)
-    step, state, buffer = load_checkpoint(tmp_path)
-    assert (step, buffer) == (9, None)
+    step, state, buffers = load_checkpoint(tmp_path)
+    assert (step, buffers) == (9, {})
     assert state["agent"].keys() == agent.state_dict().keys()
     load_agent(tmp_path).load_state_dict(state["agent"])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+from same_runs import assert_same, stop_at
 from tiny_envs import Chain
 
 pytest.importorskip("torch")
@@ -36,55 +35,6 @@ RUN |= {"log_interval": 60, "stop_when_solved": False}
 
 def run_of(steps: int, **settings) -> TrainConfig:
     return TrainConfig(**{**RUN, "steps": steps, **settings})
-
-
-def everything(folder: Path) -> dict[str, torch.Tensor]:
-    """All numbers of a run's last checkpoint, and what its buffer gives next."""
-    _, state, buffer = load_checkpoint(folder)
-    state = {k: v for k, v in state.items() if k != "seconds"}
-    state["selection"] = {k: v for k, v in state["selection"].items() if k != "seconds"}
-    batch = buffer.sample(64).torch()
-    return flat({**state, "batch": {name: batch[name] for name in ("obs", "index", "reward")}})
-
-
-def flat(nest, name="") -> dict[str, torch.Tensor]:
-    if isinstance(nest, dict):
-        return {
-            k: v for key, child in nest.items() for k, v in flat(child, f"{name}.{key}").items()
-        }
-    if isinstance(nest, (list, tuple)):
-        return flat(dict(enumerate(nest)), name)
-    return {name: nest}
-
-
-def assert_same(a: Path, b: Path) -> None:
-    first, second = everything(a), everything(b)
-    assert first.keys() == second.keys()
-    different = [
-        name
-        for name, value in first.items()
-        if not (
-            torch.equal(value, second[name])
-            if isinstance(value, torch.Tensor)
-            else value == second[name]
-        )
-    ]
-    assert different == []
-    for name in ("episodes.csv", "evaluations.csv"):
-        assert (a / name).read_text() == (b / name).read_text()
-
-
-def stop_at(trainer: Trainer, step: int) -> None:
-    """Ask for the end as Ctrl-C does, at a step."""
-    collect = trainer._collector.step
-
-    def collecting(at: int) -> int:
-        stored = collect(at)
-        if at + stored >= step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return stored
-
-    trainer._collector.step = collecting
 
 
 @pytest.mark.parametrize("num_envs", [1, 2])
@@ -170,7 +120,7 @@ def test_an_environment_that_does_not_come_back_begins_an_episode_and_it_is_said
     assert before.state["collector"]["length"] > 0, "the stop has to fall into an episode"
     assert resume(tmp_path, env=Drifting).steps == 300
     assert "step 203: the environment could not be brought back" in capsys.readouterr().err
-    buffer = load_checkpoint(tmp_path).buffer
+    buffer = load_checkpoint(tmp_path).buffers["buffer"]
     # no window crosses the cut: a chain moves by one place a step
     batch = buffer.sample(500)
     assert np.all(np.abs(batch.next_obs - batch.obs) <= 1)

@@ -95,8 +95,8 @@ class Agent(ABC):
     def update_target(self, times: int = 1) -> None:  # noqa: B027 - nor here
         """Do ``times`` of what is due every ``config.target_update_interval`` steps."""
 
-    def sample(self, buffer: ReplayBuffer) -> Any:
-        """Draw a batch to learn from, as tensors on the agent's device."""
+    def sample(self, buffer: Any) -> Any:
+        """Draw a batch to learn from, of a buffer or a mix, as tensors on the agent's device."""
         config: OffPolicyConfig = self.config
         device = None if config.device == "cpu" else config.device
         return buffer.sample(config.batch_size).torch(device)

@@ -36,7 +36,7 @@ from sharpwave.training.records import HEADS
 from sharpwave.training.result import Result
 
 CONFIG, MODEL, CHECKPOINT, RESULT = "config.json", "model.pt", "checkpoint.json", "result.json"
-STATE, BUFFER = "state.pt", "buffer"
+STATE = "state.pt"
 BEFORE = ".before"
 """what an earlier checkpoint of the same step is called while another takes its place"""
 
@@ -73,7 +73,9 @@ class RunFolder:
         if self.path is not None:
             replace(self.path / MODEL, _tensors({"policy": dict(weights), "step": step}))
 
-    def checkpoint(self, step: int, state: Mapping[str, Any], buffer: ReplayBuffer | None) -> None:
+    def checkpoint(
+        self, step: int, state: Mapping[str, Any], buffers: Mapping[str, ReplayBuffer]
+    ) -> None:
         """Write all that the run needs to go on from ``step``, then take the earlier one away."""
         if self.path is None:
             return
@@ -82,8 +84,8 @@ class RunFolder:
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir()
         replace(made / STATE, _tensors(dict(state)))
-        if buffer is not None:
-            buffer.save(made / BUFFER)
+        for buffer in buffers:
+            buffers[buffer].save(made / buffer)
         if folder.exists():
             shutil.rmtree(before, ignore_errors=True)
             folder.rename(before)
@@ -114,7 +116,7 @@ class Checkpoint(NamedTuple):
 
     step: int
     state: dict[str, Any]
-    buffer: ReplayBuffer | None
+    buffers: dict[str, ReplayBuffer]
 
 
 def load_checkpoint(folder: str | Path) -> Checkpoint:
@@ -126,8 +128,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     at = Path(folder) / str(found["folder"])
     if not at.exists():
         at = at.with_name(at.name + BEFORE)
-    buffer = ReplayBuffer.load(at / BUFFER) if (at / BUFFER).exists() else None
-    return Checkpoint(int(found["step"]), load_tensors(at / STATE), buffer)
+    buffers = {path.name: ReplayBuffer.load(path) for path in at.iterdir() if path.is_dir()}
+    return Checkpoint(int(found["step"]), load_tensors(at / STATE), buffers)
 
 
 def load_config(folder: str | Path) -> dict[str, Any]:

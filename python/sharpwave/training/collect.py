@@ -236,6 +236,25 @@ class VectorCollector:
         return self._env.reset(seed=seeds, options={"reset_mask": self._ended.copy()})[0]
 
 
+class NoCollector:
+    """Collects nothing: a step is one of learning alone."""
+
+    def __init__(self) -> None:
+        self.episodes = Episodes()
+
+    def step(self, _step: int) -> int:
+        """Count the step."""
+        return 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing stands anywhere."""
+        return {}
+
+    def load_state_dict(self, _state: Mapping[str, Any]) -> list[int]:
+        """Nothing is to be brought anywhere."""
+        return []
+
+
 def collector(
     env: Env | VectorEnv, agent: Agent, store: Store, seed: int, steps: int
 ) -> SingleCollector | VectorCollector:

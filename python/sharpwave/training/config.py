@@ -21,6 +21,10 @@ class TrainConfig:
     """of everything: weights, exploration, buffer, environments, evaluation"""
     num_envs: int = 1
     """environments stepped side by side"""
+    data: str | None = None
+    """offline data: the id of a Minari dataset, or a folder that ReplayBuffer.save() wrote"""
+    data_share: float = 0.5
+    """share of every batch that is from the data, as RLPD has it; 1 learns from the data alone"""
     eval_interval: int = 1_000
     """steps between greedy evaluations, whose best network is kept; 0: none, the last is kept"""
     eval_episodes: int = 10
@@ -44,12 +48,21 @@ class TrainConfig:
             value = getattr(self, field.name)
             if field.name == "stop_when_solved":
                 checks.flag(field.name, value)
+            elif field.name == "data":
+                value = None if value is None else str(value)
+            elif field.name == "data_share":
+                value = checks.number(field.name, value, above=0, at_most=1)
             elif field.name == "stop_at_return":
                 value = None if value is None else checks.number(field.name, value)
             else:
                 least = 0 if field.name in may_be_zero else 1
                 value = checks.integer(field.name, value, at_least=least)
             object.__setattr__(self, field.name, value)
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing is collected."""
+        return self.data is not None and self.data_share == 1
 
     @property
     def evaluates(self) -> bool:

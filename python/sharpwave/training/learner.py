@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
-from sharpwave import Prioritized, ReplayBuffer
+from sharpwave import Mix, Prioritized, ReplayBuffer
 from sharpwave.agents import Agent, Update
 from sharpwave.training.schedule import Every
+
+
+Source: TypeAlias = "ReplayBuffer | Mix"
 
 
 class Learner:
@@ -24,14 +28,19 @@ class Learner:
         Length of the run, over which the correction of prioritized draws grows to all of it.
     done
         Steps that were taken before.
+    filled
+        Whether the buffer is full of data, so that there is nothing to wait for.
     """
 
-    def __init__(self, agent: Agent, buffer: ReplayBuffer, steps: int, done: int = 0) -> None:
+    def __init__(
+        self, agent: Agent, buffer: Source, steps: int, done: int = 0, filled: bool = False
+    ) -> None:
         config = agent.config
         self.updates = 0
         self.latest: Update | None = None
         self._agent, self._buffer, self._config, self._steps = agent, buffer, config, steps
-        start = max(config.learning_starts, done + 1)
+        self._samplers = _prioritized(buffer)
+        start = max(1 if filled else config.learning_starts, done + 1)
         self._train_every = Every(config.train_freq, start)
         self._target_every = Every(getattr(config, "target_update_interval", 0), start)
 
@@ -57,12 +66,17 @@ class Learner:
 
     def _learn(self, step: int) -> None:
         config, buffer = self._config, self._buffer
-        if config.prioritized:
-            share = min(step / self._steps, 1.0)
-            assert isinstance(buffer.sampler, Prioritized)
-            buffer.sampler.beta = config.priority_beta + (1.0 - config.priority_beta) * share
+        share = min(step / self._steps, 1.0)
+        for sampler in self._samplers:
+            sampler.beta = config.priority_beta + (1.0 - config.priority_beta) * share
         batch = self._agent.sample(buffer)
         self.latest = self._agent.update(batch)
         self.updates += 1
-        if config.prioritized:
+        if self._samplers:
             buffer.update_priorities(batch.index, self.latest.td_error)
+
+
+def _prioritized(source: Source) -> list[Prioritized]:
+    # Data that was saved is drawn as the buffer that it was saved from was.
+    buffers = source.buffers if isinstance(source, Mix) else (source,)
+    return [b.sampler for b in buffers if isinstance(b.sampler, Prioritized)]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from sharpwave import ReplayBuffer
+from sharpwave import Mix
 from sharpwave.agents import Agent, DQNConfig
 from sharpwave.training.algorithms import agent_for
 from sharpwave.training.checkpoint import (
@@ -27,7 +27,7 @@ from sharpwave.training.checkpoint import (
     load_checkpoint,
     load_config,
 )
-from sharpwave.training.collect import collector
+from sharpwave.training.collect import NoCollector, collector
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import (
     EnvLike,
@@ -44,7 +44,7 @@ from sharpwave.training.records import EPISODES, EVALUATIONS, Records
 from sharpwave.training.result import Ended, Result
 from sharpwave.training.schedule import Every
 from sharpwave.training.selection import Returns, Selection
-from sharpwave.training.store import make_store
+from sharpwave.training.store import make_storage
 
 SECONDS_TO_JUDGE_INTERRUPTED = 2.0
 
@@ -148,8 +148,7 @@ class Trainer:
     Attributes
     ----------
     agent, buffer
-        What learns, and what it learns from; an agent that learns from each transition at once has
-        no buffer.
+        What learns, and what is collected; None where it learns from data alone.
     step
         Transitions so far.
     """
@@ -168,15 +167,27 @@ class Trainer:
         self.config = config = run or TrainConfig()
         self._settings = settings = DQNConfig() if agent is None else agent
         self.step = done = 0 if checkpoint is None else checkpoint.step
-        generated = np.random.SeedSequence(config.seed).generate_state(5)
+        generated = np.random.SeedSequence(config.seed).generate_state(6)
         self._seeds = seeds = _Seeds(*generated.tolist())
         self._env = make_training(env, config.num_envs)
         kind = agent_for(settings)[1]
         self.agent: Agent = kind(*single_spaces(self._env), settings, seed=seeds.agent)
-        store = make_store(self._env, self.agent, seeds.buffer, config.steps, checkpoint)
-        self.buffer = store if isinstance(store, ReplayBuffer) else None
-        self._collector = collector(self._env, self.agent, store, seeds.environment, config.steps)
-        self._learner = Learner(self.agent, self.buffer, config.steps, done)
+        self._storage = make_storage(
+            self._env,
+            self.agent,
+            config,
+            (seeds.buffer, seeds.data),
+            {} if checkpoint is None else checkpoint.buffers,
+        )
+        self.buffer = self._storage.filled
+        self._collector = (
+            NoCollector()
+            if self.buffer is None
+            else collector(self._env, self.agent, self.buffer, seeds.environment, config.steps)
+        )
+        self._learner = Learner(
+            self.agent, self._storage.source, config.steps, done, filled=config.offline
+        )
         self._eval_env = make_evaluation(env, eval_env) if config.evaluates else None
         self._ours = [e for e in (self._env, self._eval_env) if e not in (None, env, eval_env)]
         self._selection = Selection(self.agent, self._eval_env, config, seeds.evaluation)
@@ -247,12 +258,16 @@ class Trainer:
             "updates": self._learner.updates,
             "seconds": self._seconds(),
         }
-        self._folder.checkpoint(self.step, state, self.buffer)
+        if isinstance(self._storage.source, Mix):
+            state["mix"] = self._storage.source.state_dict()
+        self._folder.checkpoint(self.step, state, self._storage.buffers)
 
     def _load(self, state: Mapping[str, Any]) -> None:
         self.agent.load_state_dict(state["agent"])
         self._selection.load_state_dict(state["selection"])
         self._learner.updates = state["updates"]
+        if isinstance(self._storage.source, Mix):
+            self._storage.source.load_state_dict(state["mix"])
         self._seconds_before = state["seconds"] + self._selection.seconds
         anew = self._collector.load_state_dict(state["collector"])
         if anew:
@@ -318,13 +333,14 @@ class Trainer:
 
 
 class _Seeds(NamedTuple):
-    """Five seeds from one, so that nothing is drawn twice from the same stream."""
+    """Six seeds from one, so that nothing is drawn twice from the same stream."""
 
     agent: int
     buffer: int
     environment: int
     evaluation: int
     final: int
+    data: int
 
 
 def _after(seconds: float) -> Callable[[], bool]:

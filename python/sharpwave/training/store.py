@@ -1,33 +1,97 @@
-"""Where a run's transitions go: the replay buffer that fits the environment and the agent."""
+"""Where a run's transitions go, and where its batches come from."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from sharpwave import Prioritized, ReplayBuffer
+from sharpwave import Mix, Prioritized, ReplayBuffer
 from sharpwave.agents import Agent
-from sharpwave.training.checkpoint import Checkpoint
+from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import Env, VectorEnv, frame_stack_of
 
+ONLINE, DATA = "buffer", "data"
 
-def make_store(
-    env: Env | VectorEnv, agent: Agent, seed: int, steps: int, checkpoint: Checkpoint | None
-) -> Any:
-    """Return the buffer to fill: the checkpoint's, or a new one."""
-    if checkpoint is not None and checkpoint.buffer is not None:
-        return checkpoint.buffer
-    config = agent.config
-    options: dict[str, Any] = {}
-    if config.prioritized:
-        options["sampler"] = Prioritized(alpha=config.priority_alpha, beta=config.priority_beta)
+
+class Storage(NamedTuple):
+    """The buffers of a run: what is collected, what was given, or both."""
+
+    buffers: dict[str, ReplayBuffer]
+    """by their names in a checkpoint"""
+    source: Any
+    """what batches are drawn from: a buffer, or a mix of both"""
+
+    @property
+    def filled(self) -> ReplayBuffer | None:
+        """The buffer that is added to."""
+        return self.buffers.get(ONLINE)
+
+
+def make_storage(
+    env: Env | VectorEnv,
+    agent: Agent,
+    config: TrainConfig,
+    seeds: tuple[int, int],
+    saved: dict[str, ReplayBuffer],
+) -> Storage:
+    """Return the buffers to fill and to learn from: a checkpoint's, or new ones.
+
+    Parameters
+    ----------
+    env, agent, config
+        Of the run.
+    seeds
+        Of the buffer to fill, and of the data.
+    saved
+        The buffers of a checkpoint.
+    """
+    buffers = dict(saved)
+    if not config.offline and ONLINE not in buffers:
+        buffers[ONLINE] = _online(env, agent, seeds[0])
+    if config.data is not None and DATA not in buffers:
+        buffers[DATA] = _given(config.data, agent, seeds[1])
+    online, data = buffers.get(ONLINE), buffers.get(DATA)
+    if online is None or data is None:
+        return Storage(buffers, data if online is None else online)
+    shares = {online: 1 - config.data_share, data: config.data_share}
+    return Storage(buffers, Mix(shares))
+
+
+def _online(env: Env | VectorEnv, agent: Agent, seed: int) -> ReplayBuffer:
+    options = {"frame_stack": frame_stack_of(env), **_options(agent)}
+    size = agent.config.buffer_size
     try:
-        return ReplayBuffer.for_env(
-            env,
-            config.buffer_size,
-            frame_stack=frame_stack_of(env),
-            seed=seed,
-            **agent.buffer_options(),
-            **options,
-        )
+        return ReplayBuffer.for_env(env, size, seed=seed, **options)
     except (ValueError, MemoryError) as error:
-        raise type(error)(f"buffer_size {config.buffer_size}: {error}") from error
+        raise type(error)(f"buffer_size {size}: {error}") from error
+
+
+def _given(name: str, agent: Agent, seed: int) -> ReplayBuffer:
+    if Path(name).is_dir():
+        buffer = ReplayBuffer.load(name)
+        options = agent.buffer_options()
+        buffer.n_step, buffer.gamma = options["n_step"], options["gamma"]
+        return buffer
+    try:
+        import minari
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"data: {name} is no folder here; a Minari dataset needs "
+            'pip install "sharpwave[minari]"'
+        ) from error
+    try:
+        dataset = minari.load_dataset(name, download=True)
+    except (ValueError, ImportError, OSError) as error:
+        raise ValueError(
+            f"data: expected a folder or the id of a Minari dataset, got {name!r}: {error}"
+        ) from error
+    return ReplayBuffer.from_minari(dataset, seed=seed, **_options(agent))
+
+
+def _options(agent: Agent) -> dict[str, Any]:
+    config = agent.config
+    options = agent.buffer_options()
+    if config.prioritized:
+        sampler = Prioritized(alpha=config.priority_alpha, beta=config.priority_beta)
+        options.setdefault("sampler", sampler)
+    return options
