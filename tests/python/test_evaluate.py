@@ -29,9 +29,9 @@ def test_every_episode_has_a_seed_of_its_own_and_an_evaluation_can_be_repeated()
 
 def test_an_agent_is_judged_without_exploration_and_left_as_it_was() -> None:
     agent = DQN(spaces.Discrete(5), spaces.Discrete(2), DQNConfig(hidden=(8,)))
-    state = agent.state_dict()["exploration"]
+    state = agent.state_dict()["rng"]
     assert len(set(evaluate(agent, Chain(), 5).tolist())) == 1
-    assert agent.state_dict()["exploration"] == state
+    assert agent.state_dict()["rng"] == state
 
 
 def test_when_asked_to_stop_it_returns_the_complete_episodes() -> None:

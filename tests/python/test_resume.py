@@ -17,7 +17,7 @@ pytest.importorskip("tensorboard")
 
 import torch
 
-from sharpwave.agents import DQNConfig, SACConfig, TD3Config, rainbow
+from sharpwave.agents import DQNConfig, R2D2Config, SACConfig, TD3Config, rainbow
 from sharpwave.training import Result, TrainConfig, Trainer, resume, train
 from sharpwave.training.checkpoint import load_checkpoint
 
@@ -26,6 +26,12 @@ AGENTS = {
     "dqn": ("CartPole-v1", DQNConfig(**SMALL)),
     "rainbow": ("CartPole-v1", rainbow(**SMALL, v_min=0.0, v_max=200.0)),
     "iqn": ("CartPole-v1", DQNConfig(**{**SMALL, "hidden": (16, 8)}, distribution="iqn")),
+    "r2d2": (
+        "CartPole-v1",
+        R2D2Config(
+            **{**SMALL, "batch_size": 8}, memory=8, length=6, burn_in=4, period=3, train_freq=2
+        ),
+    ),
     "sac": ("Pendulum-v1", SACConfig(**SMALL)),
     "td3": ("Pendulum-v1", TD3Config(**SMALL)),
 }

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from sharpwave.agents import (
     DDPG,
     DQN,
+    R2D2,
     SAC,
     TD3,
     DDPGConfig,
     DQNConfig,
+    R2D2Config,
     SACConfig,
     TD3Config,
     rainbow,
@@ -30,6 +32,7 @@ class Algorithm(NamedTuple):
 ALGORITHMS = {
     "dqn": Algorithm(DQN, DQNConfig, DQNConfig),
     "rainbow": Algorithm(DQN, DQNConfig, rainbow),
+    "r2d2": Algorithm(R2D2, R2D2Config, R2D2Config),
     "ddpg": Algorithm(DDPG, DDPGConfig, DDPGConfig),
     "td3": Algorithm(TD3, TD3Config, TD3Config),
     "sac": Algorithm(SAC, SACConfig, SACConfig),

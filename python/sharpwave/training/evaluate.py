@@ -66,6 +66,7 @@ def _play(
     max_steps: int,
     should_stop: Callable[[], bool],
 ) -> float | None:
+    forget(policy)
     obs, _ = env.reset(seed=seed)
     total = 0.0
     for _ in range(max_steps):
@@ -76,3 +77,10 @@ def _play(
         if terminated or truncated:
             break
     return total
+
+
+def forget(policy: Policy) -> None:
+    """Tell a policy that remembers, which has ``reset()``, that an episode begins."""
+    reset = getattr(policy, "reset", None)
+    if reset is not None:
+        reset()

@@ -9,7 +9,6 @@ from sharpwave import Mix, Prioritized, ReplayBuffer
 from sharpwave.agents import Agent, Update
 from sharpwave.training.schedule import Every
 
-
 Source: TypeAlias = "ReplayBuffer | Mix"
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sharpwave.agents import checks
 from sharpwave.training.environments import Env
-from sharpwave.training.evaluate import Policy
+from sharpwave.training.evaluate import Policy, forget
 
 Frame = npt.NDArray[np.uint8]
 
@@ -72,6 +72,7 @@ def episode(policy: Policy, env: Env, seed: int, max_steps: int = 1_000_000) -> 
     max_steps
         Where an episode is left, in an environment that sets no limit itself.
     """
+    forget(policy)
     obs, _ = env.reset(seed=seed)
     total = 0.0
     yield Moment(0, 0.0, 0.0, env.render())
