@@ -161,5 +161,29 @@ def td_target(reward: Any, discount: Any, next_q: Any, out: Any, /) -> Any: ...
 def td_double_target(
     reward: Any, discount: Any, next_q_online: Any, next_q_target: Any, out: Any, /
 ) -> Any: ...
+def q_table_update(
+    table: NDArray[np.float64],
+    first_obs: int,
+    first_action: int,
+    obs: Any,
+    action: Any,
+    reward: Any,
+    next_obs: Any,
+    discount: Any,
+    learning_rate: float,
+    /,
+) -> Any: ...
+def q_table_greedy(
+    table: NDArray[np.float64], first_obs: int, first_action: int, obs: Any, /
+) -> Any: ...
+def q_table_epsilon_greedy(
+    table: NDArray[np.float64],
+    first_obs: int,
+    first_action: int,
+    obs: Any,
+    epsilon: float,
+    u: Any,
+    /,
+) -> Any: ...
 def tensors(columns: dict[str, Any], tensor_class: type) -> dict[str, Any] | None: ...
 def build_info() -> dict[str, Any]: ...

@@ -17,7 +17,7 @@ pytest.importorskip("tensorboard")
 
 import torch
 
-from sharpwave.agents import DQNConfig, R2D2Config, SACConfig, TD3Config, rainbow
+from sharpwave.agents import DQNConfig, QLearningConfig, R2D2Config, SACConfig, TD3Config, rainbow
 from sharpwave.training import Result, TrainConfig, Trainer, resume, train
 from sharpwave.training.checkpoint import load_checkpoint
 
@@ -32,6 +32,7 @@ AGENTS = {
             **{**SMALL, "batch_size": 8}, memory=8, length=6, burn_in=4, period=3, train_freq=2
         ),
     ),
+    "q-learning": ("Taxi-v4", QLearningConfig(learning_rate_end=0.01)),
     "sac": ("Pendulum-v1", SACConfig(**SMALL)),
     "td3": ("Pendulum-v1", TD3Config(**SMALL)),
 }

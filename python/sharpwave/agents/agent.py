@@ -14,7 +14,6 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from sharpwave import ReplayBuffer
 from sharpwave.agents.config import OffPolicyConfig
 
 Space = spaces.Space[Any]
@@ -64,8 +63,8 @@ class Agent(ABC):
 
     @property
     @abstractmethod
-    def policy(self) -> torch.nn.Module:
-        """The network that `act` acts by."""
+    def policy(self) -> Any:
+        """The network, or table, that `act` acts by."""
 
     def weights(self) -> Mapping[str, Tensor]:
         """Return what `act` depends on, as it is now: what a run keeps of its best agent."""

@@ -13,6 +13,8 @@ from sharpwave.agents import (
     TD3,
     DDPGConfig,
     DQNConfig,
+    QLearning,
+    QLearningConfig,
     R2D2Config,
     SACConfig,
     TD3Config,
@@ -36,6 +38,7 @@ ALGORITHMS = {
     "ddpg": Algorithm(DDPG, DDPGConfig, DDPGConfig),
     "td3": Algorithm(TD3, TD3Config, TD3Config),
     "sac": Algorithm(SAC, SACConfig, SACConfig),
+    "q-learning": Algorithm(QLearning, QLearningConfig, QLearningConfig),
 }
 
 

@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from sharpwave import Mix
-from sharpwave.agents import Agent, DQNConfig
+from sharpwave.agents import Agent, DQNConfig, QLearning
 from sharpwave.training.algorithms import agent_for
+from sharpwave.training.at_once import AtOnce
 from sharpwave.training.checkpoint import (
     Checkpoint,
     RunFolder,
@@ -27,7 +28,7 @@ from sharpwave.training.checkpoint import (
     load_checkpoint,
     load_config,
 )
-from sharpwave.training.collect import NoCollector, collector
+from sharpwave.training.collect import NoCollector, Store, collector
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import (
     EnvLike,
@@ -44,7 +45,7 @@ from sharpwave.training.records import EPISODES, EVALUATIONS, Records
 from sharpwave.training.result import Ended, Result
 from sharpwave.training.schedule import Every
 from sharpwave.training.selection import Returns, Selection
-from sharpwave.training.store import make_storage
+from sharpwave.training.store import Seeds, make_storage
 
 SECONDS_TO_JUDGE_INTERRUPTED = 2.0
 
@@ -168,25 +169,18 @@ class Trainer:
         self._settings = settings = DQNConfig() if agent is None else agent
         self.step = done = 0 if checkpoint is None else checkpoint.step
         generated = np.random.SeedSequence(config.seed).generate_state(6)
-        self._seeds = seeds = _Seeds(*generated.tolist())
+        self._seeds = seeds = Seeds(*generated.tolist())
         self._env = make_training(env, config.num_envs)
         kind = agent_for(settings)[1]
         self.agent: Agent = kind(*single_spaces(self._env), settings, seed=seeds.agent)
-        self._storage = make_storage(
-            self._env,
-            self.agent,
-            config,
-            (seeds.buffer, seeds.data),
-            {} if checkpoint is None else checkpoint.buffers,
-        )
+        saved = {} if checkpoint is None else checkpoint.buffers
+        self._storage = make_storage(self._env, self.agent, config, seeds, saved)
         self.buffer = self._storage.filled
+        self._learner, store = self._learns_from(done)
         self._collector = (
             NoCollector()
-            if self.buffer is None
-            else collector(self._env, self.agent, self.buffer, seeds.environment, config.steps)
-        )
-        self._learner = Learner(
-            self.agent, self._storage.source, config.steps, done, filled=config.offline
+            if store is None
+            else collector(self._env, self.agent, store, seeds.environment, config.steps)
         )
         self._eval_env = make_evaluation(env, eval_env) if config.evaluates else None
         self._ours = [e for e in (self._env, self._eval_env) if e not in (None, env, eval_env)]
@@ -198,6 +192,14 @@ class Trainer:
         self._log = Log(config.steps, self._folder.path, progress, done)
         if checkpoint is not None:
             self._load(checkpoint.state)
+
+    def _learns_from(self, done: int) -> tuple[Learner | AtOnce, Store | None]:
+        steps = self.config.steps
+        if isinstance(self.agent, QLearning):
+            at_once = AtOnce(self.agent, self._env, steps, done)
+            return at_once, at_once
+        filled = self.config.offline
+        return Learner(self.agent, self._storage.source, steps, done, filled), self.buffer
 
     def run(self) -> Result:
         """Train, evaluate, save, and return the result."""
@@ -330,17 +332,6 @@ class Trainer:
 
     def _write_episodes(self) -> None:
         self._records.write(EPISODES, self._collector.episodes.take())
-
-
-class _Seeds(NamedTuple):
-    """Six seeds from one, so that nothing is drawn twice from the same stream."""
-
-    agent: int
-    buffer: int
-    environment: int
-    evaluation: int
-    final: int
-    data: int
 
 
 def _after(seconds: float) -> Callable[[], bool]:

@@ -6,11 +6,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sharpwave import Mix, Prioritized, ReplayBuffer
-from sharpwave.agents import Agent
+from sharpwave.agents import Agent, QLearning
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import Env, VectorEnv, frame_stack_of
 
 ONLINE, DATA = "buffer", "data"
+
+
+class Seeds(NamedTuple):
+    """Six seeds from one, so that nothing is drawn twice from the same stream."""
+
+    agent: int
+    buffer: int
+    environment: int
+    evaluation: int
+    final: int
+    data: int
 
 
 class Storage(NamedTuple):
@@ -31,7 +42,7 @@ def make_storage(
     env: Env | VectorEnv,
     agent: Agent,
     config: TrainConfig,
-    seeds: tuple[int, int],
+    seeds: Seeds,
     saved: dict[str, ReplayBuffer],
 ) -> Storage:
     """Return the buffers to fill and to learn from: a checkpoint's, or new ones.
@@ -41,15 +52,19 @@ def make_storage(
     env, agent, config
         Of the run.
     seeds
-        Of the buffer to fill, and of the data.
+        Of the run.
     saved
         The buffers of a checkpoint.
     """
+    if isinstance(agent, QLearning):
+        if config.data is not None:
+            raise ValueError(f"data: a table learns from its environment alone, got {config.data}")
+        return Storage({}, None)
     buffers = dict(saved)
     if not config.offline and ONLINE not in buffers:
-        buffers[ONLINE] = _online(env, agent, seeds[0])
+        buffers[ONLINE] = _online(env, agent, seeds.buffer)
     if config.data is not None and DATA not in buffers:
-        buffers[DATA] = _given(config.data, agent, seeds[1])
+        buffers[DATA] = _given(config.data, agent, seeds.data)
     online, data = buffers.get(ONLINE), buffers.get(DATA)
     if online is None or data is None:
         return Storage(buffers, data if online is None else online)
