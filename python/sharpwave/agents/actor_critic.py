@@ -127,7 +127,7 @@ class Critics(nn.Module):
             x = layer(x, members)
             if self.norms:
                 x = self.norms[i](x, members)
-            x = x.relu()
+            x = x.relu_()
         return last(x, members).squeeze(-1)  # type: ignore[no-any-return]
 
 

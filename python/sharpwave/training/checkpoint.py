@@ -128,8 +128,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     at = Path(folder) / str(found["folder"])
     if not at.exists():
         at = at.with_name(at.name + BEFORE)
+    state = load_tensors(at / STATE)
     buffers = {path.name: ReplayBuffer.load(path) for path in at.iterdir() if path.is_dir()}
-    return Checkpoint(int(found["step"]), load_tensors(at / STATE), buffers)
+    return Checkpoint(int(found["step"]), state, buffers)
 
 
 def load_config(folder: str | Path) -> dict[str, Any]:
