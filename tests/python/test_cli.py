@@ -113,6 +113,8 @@ def test_a_run_that_learns_nothing_says_so(capsys) -> None:
         (["train", "--resume", "nowhere"], "nowhere: expected the folder of a run"),
         (["train", "--resume", "nowhere", "--seed", "1"], "only --steps may be with it"),
         (["sweep", "CartPole-v1", "--out", "x", "--seeds", "0"], "--seeds: expected an integer"),
+        (["train", "CartPole-v1", "--offline"], "expected --data NAME with it"),
+        (["train", "CartPole-v1", "--data", "no/where-v0"], "data: "),
         (["watch", "nowhere"], "nowhere: expected the folder of a run"),
         (["plot", "nowhere"], "nowhere"),
         (["eval", "nowhere"], "nowhere: expected the folder of a run"),

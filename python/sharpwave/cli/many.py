@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sharpwave.cli.errors import UsageError, usage_errors
-from sharpwave.cli.train import add_settings
+from sharpwave.cli.train import add_settings, chosen
 
 
 def add(commands: Any) -> None:
@@ -53,7 +53,7 @@ def _words(arguments: argparse.Namespace) -> list[str]:
     for name in ("algo", "steps", "num_envs"):
         if getattr(arguments, name) is not None:
             words += [f"--{name.replace('_', '-')}", str(getattr(arguments, name))]
-    return [*words, "--compile"] if arguments.compile else words
+    return words + [f"--set={name}={value}" for name, value in chosen(arguments).items()]
 
 
 def _together(returns: list[float]) -> str:
@@ -62,6 +62,8 @@ def _together(returns: list[float]) -> str:
     from sharpwave.training.statistics import bootstrap, iqm
 
     values = np.array(returns)
+    if len(values) < 2:
+        return f"mean {values.mean():.2f}, 1 seed"
     low, high = bootstrap(values)
     return (
         f"mean {values.mean():.2f}, interquartile mean {iqm(values):.2f}, "

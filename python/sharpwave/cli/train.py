@@ -35,11 +35,14 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     option("--algo", choices=ALGORITHMS, help=_ALGO)
     option("--steps", type=int, metavar="N", help="environment steps at most")
     option("--num-envs", type=int, metavar="N", help="environments side by side (default: 1)")
+    option("--data", metavar="NAME", help=_DATA)
+    option("--offline", action="store_true", help="learn from the data alone")
     option("--compile", action="store_true", help="compile the gradient step: slow to start")
     option("--set", action="append", default=[], metavar="name=value", help=_SET)
 
 
 _ALGO = "the algorithm (default: the preset's, else dqn or sac as the actions are)"
+_DATA = "offline data: a Minari dataset's id, or a folder that ReplayBuffer.save() wrote"
 _OUT = "folder for config, model, result and TensorBoard events; an earlier run there is replaced"
 _RESUME = "go on with the run in this folder, bit for bit as if it had never stopped"
 _SET = "any other setting, e.g. learning_rate=1e-3 or hidden=64,64; an unknown name lists all"
@@ -70,10 +73,21 @@ def _fresh(arguments: argparse.Namespace) -> Any:
     for name in ("steps", "seed", "num_envs"):
         if getattr(arguments, name) is not None:
             settings[name] = getattr(arguments, name)
-    if arguments.compile:
-        settings["compile"] = True
+    settings |= chosen(arguments)
     agent, run = preset(arguments.env, arguments.algo, settings)
     return Trainer(arguments.env, agent, run, out=arguments.out, progress=arguments.progress)
+
+
+def chosen(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that options of their own stand for."""
+    settings: dict[str, Any] = {"compile": True} if arguments.compile else {}
+    if arguments.data is not None:
+        settings["data"] = arguments.data
+    if arguments.offline:
+        if arguments.data is None:
+            raise UsageError("--offline learns from the data alone: expected --data NAME with it")
+        settings["data_share"] = 1.0
+    return settings
 
 
 def _continued(arguments: argparse.Namespace) -> Any:
@@ -82,7 +96,7 @@ def _continued(arguments: argparse.Namespace) -> Any:
     given = [
         name for name in ("env", "algo", "seed", "out", "num_envs") if getattr(arguments, name)
     ]
-    if given or arguments.set or arguments.compile:
+    if given or arguments.set or chosen(arguments):
         raise UsageError(
             "--resume goes on with the settings that the run has: only --steps may be with it"
         )

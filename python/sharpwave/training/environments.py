@@ -102,4 +102,6 @@ def frame_stack_of(env: Env | VectorEnv) -> int | None:
         if isinstance(layer, gym.wrappers.FrameStackObservation):
             return int(layer.observation_space.shape[0])  # type: ignore[index]
         layer = layer.env
-    return getattr(layer, "stack_num", None)
+    if type(layer).__name__ == "AtariVectorEnv" and len(layer.single_observation_space.shape) == 3:
+        return int(layer.single_observation_space.shape[0])
+    return None
