@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 
 pytest.importorskip("torch")
@@ -52,3 +55,27 @@ def test_numbers_go_to_tensorboard(tmp_path) -> None:
 def test_the_mean_of_nothing_is_nan() -> None:
     assert mean([1.0, 2.0]) == 1.5
     assert mean([]) != mean([])
+
+
+def test_numbers_go_to_weights_and_biases_where_asked_for(tmp_path, monkeypatch) -> None:
+    calls: list[object] = []
+
+    class Run:
+        def log(self, values, step):
+            calls.append((step, values))
+
+        def finish(self):
+            calls.append("finished")
+
+    fake = types.SimpleNamespace(init=lambda **options: calls.append(options) or Run())
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    log = Log(100, None, progress=False, wandb="mine")
+    log.scalars(10, {"train/return": 3.0})
+    log.close(10, [], dict)
+    assert calls == [{"project": "mine"}, (10, {"train/return": 3.0}), "finished"]
+
+
+def test_a_missing_package_is_named_with_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install \"sharpwave\[wandb\]\""):
+        Log(100, None, progress=False, wandb="mine")

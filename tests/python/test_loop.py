@@ -227,6 +227,17 @@ def test_a_reward_that_is_not_finite_ends_the_run_by_name_and_step() -> None:
         short(lambda: Coin(float("nan")))
 
 
+@pytest.mark.parametrize("num_envs", [1, 2])
+def test_an_observation_of_a_reset_is_looked_at_too(num_envs) -> None:
+    class Spoiled(Coin):
+        def reset(self, **options):
+            obs, info = super().reset(**options)
+            return obs if len(self.seeds) < 20 else obs + np.float32("nan"), info
+
+    with pytest.raises(FloatingPointError, match=r"^\w+: next_obs\[.*\] is nan at step \d+: "):
+        short(Spoiled, num_envs=num_envs, eval_interval=0)
+
+
 # --- what is refused, before anything runs
 
 

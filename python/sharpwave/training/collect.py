@@ -102,6 +102,7 @@ class SingleCollector:
         if terminated or truncated:
             self.episodes.add(step + 1, self._length, self._total)
             self._begin()
+            self._check(self._obs, reward, step + 1)
         else:
             # A copy, because some environments return the same array at every step.
             self._obs = copied(obs)
@@ -176,6 +177,7 @@ class VectorCollector:
             self._finish(step + stored)
             if self._mode == "disabled":
                 obs = self._reset_ended()
+                self._check(obs, reward, step + stored)
         began = began if self._mode == "next_step" else self._ended
         if began.any():
             self._agent.begin(began)

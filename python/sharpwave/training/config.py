@@ -39,6 +39,8 @@ class TrainConfig:
     """steps between checkpoints, which hold the buffer too; 0: none, also not at the end"""
     log_interval: int = 1_000
     """steps between lines in the log"""
+    wandb: str | None = None
+    """project of Weights & Biases to which the numbers for TensorBoard go too"""
     threads: int = 1
     """torch's threads during the run; small networks are fastest with one"""
 
@@ -48,7 +50,7 @@ class TrainConfig:
             value = getattr(self, field.name)
             if field.name == "stop_when_solved":
                 checks.flag(field.name, value)
-            elif field.name == "data":
+            elif field.name in ("data", "wandb"):
                 value = None if value is None else str(value)
             elif field.name == "data_share":
                 value = checks.number(field.name, value, above=0, at_most=1)

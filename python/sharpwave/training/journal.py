@@ -73,6 +73,8 @@ class Journal:
         self._seeds = list(state["seeds"])
         # An integer is what a Discrete space's environment was given.
         self._actions = [
-            actions.tolist() if actions.ndim == 1 else list(actions.numpy())
+            list(actions.numpy())
+            if actions.is_floating_point() or actions.ndim > 1
+            else actions.tolist()
             for actions in state["actions"]
         ]

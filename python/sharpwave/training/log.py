@@ -28,10 +28,20 @@ class Log:
         Whether to draw the bar; None draws it when stderr is a terminal.
     done
         Steps taken before, where the run is continued.
+    wandb
+        Project of Weights & Biases, or None.
     """
 
-    def __init__(self, steps: int, out: Path | None, progress: bool | None, done: int = 0) -> None:
+    def __init__(
+        self,
+        steps: int,
+        out: Path | None,
+        progress: bool | None,
+        done: int = 0,
+        wandb: str | None = None,
+    ) -> None:
         self._writer = _tensorboard(out, done) if out is not None else None
+        self._wandb = _wandb(wandb, out) if wandb is not None else None
         self._bar = (
             _progress_bar(steps, done)
             if (sys.stderr.isatty() if progress is None else progress)
@@ -52,10 +62,12 @@ class Log:
             self._bar.update(step - self._bar.n)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Write numbers to TensorBoard."""
+        """Write numbers to TensorBoard, and to Weights & Biases."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
+        if self._wandb is not None:
+            self._wandb.log(dict(values), step=step)
 
     def note(self, step: int, text: str) -> None:
         """Say something on stderr and in TensorBoard."""
@@ -71,6 +83,8 @@ class Log:
             self._bar.close()
         if self._writer is not None:
             self._writer.close()
+        if self._wandb is not None:
+            self._wandb.finish()
 
 
 def mean(values: Collection[float]) -> float:
@@ -97,3 +111,15 @@ def _tensorboard(out: Path, done: int) -> Any:
         ) from error
     # What an earlier run wrote beyond the step it is continued from is not shown.
     return SummaryWriter(str(out), purge_step=done + 1 if done else None)
+
+
+def _wandb(project: str, out: Path | None) -> Any:
+    try:
+        module = importlib.import_module("wandb")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'wandb: expected the package wandb: pip install "sharpwave[wandb]"', name="wandb"
+        ) from error
+    # The run's folder names it, so that a run that is continued goes on there too.
+    named = {} if out is None else {"name": out.name, "id": out.name, "resume": "allow"}
+    return module.init(project=project, **named)

@@ -189,7 +189,7 @@ class Trainer:
         self._folder = RunFolder(None if out is None else Path(out), checkpoint is not None)
         self._folder.config(id_of(env), settings, config)
         self._records = Records(self._folder.path, done)
-        self._log = Log(config.steps, self._folder.path, progress, done)
+        self._log = Log(config.steps, self._folder.path, progress, done, config.wandb)
         if checkpoint is not None:
             self._load(checkpoint.state)
 
