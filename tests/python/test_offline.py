@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("tensorboard")
 
 import sharpwave as sw
-from sharpwave.agents import DQNConfig, SACConfig, TD3Config
+from sharpwave.agents import DQNConfig, QLearningConfig, R2D2Config, SACConfig, TD3Config
 from sharpwave.training import TrainConfig, Trainer, resume, train
 
 RUN = {"eval_interval": 0, "final_episodes": 5, "stop_when_solved": False}
@@ -97,6 +97,14 @@ def test_learning_from_data_is_continued_bit_for_bit(tmp_path, share) -> None:
     assert trainer.run().ended == "interrupted"
     assert resume(tmp_path / "broken", env=Target).steps == 60
     assert_same(tmp_path / "straight", tmp_path / "broken")
+
+
+def test_an_agent_that_needs_more_than_transitions_refuses_data(tmp_path) -> None:
+    data = saved_data(Chain(), tmp_path / "data")
+    with pytest.raises(ValueError, match=r"^data: R2D2 learns from state beside each transition"):
+        Trainer(Chain, R2D2Config(), TrainConfig(data=data))
+    with pytest.raises(ValueError, match=r"^data: a table learns from its environment alone"):
+        Trainer(Chain, QLearningConfig(), TrainConfig(data=data))
 
 
 def test_data_that_is_nowhere_is_refused(tmp_path) -> None:

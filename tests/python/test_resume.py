@@ -97,6 +97,13 @@ def test_a_run_that_has_ended_can_be_made_longer(tmp_path) -> None:
     assert_steps(tmp_path / "longer", [150, 200, 300, 400])
 
 
+def test_a_run_that_was_solved_goes_on_if_it_is_made_longer(tmp_path) -> None:
+    settings = {"stop_when_solved": True, "stop_at_return": 1.0, "checkpoint_interval": 1000}
+    result = train("CartPole-v1", DQNConfig(**SMALL), run_of(400, **settings), out=tmp_path)
+    assert (result.ended, result.steps) == ("solved", 150)
+    assert resume(tmp_path, steps=300).steps == 300
+
+
 def assert_steps(folder: Path, steps: list[int]) -> None:
     lines = (folder / "evaluations.csv").read_text().splitlines()[1:]
     assert [int(line.split(",")[0]) for line in lines] == steps

@@ -58,6 +58,21 @@ def test_minatar_learns_from_images_of_ten_by_ten() -> None:
     assert train("MinAtar/Breakout-v1", agent, run).updates == 11
 
 
+def test_an_episode_of_minatar_is_a_function_of_its_seed_and_actions() -> None:
+    pytest.importorskip("minatar")
+    env = make("MinAtar/Breakout-v1")
+
+    def frames(seed: int, actions: list[int]) -> list[np.ndarray]:
+        env.reset(seed=seed)
+        return [env.step(action)[0].copy() for action in actions]
+
+    actions = np.random.default_rng(0).integers(3, size=12).tolist()
+    for seed in range(20):
+        first = frames(seed, actions[:8])
+        frames(seed + 100, actions[::-1])
+        np.testing.assert_array_equal(first, frames(seed, actions[:8]))
+
+
 def test_several_environments_are_reset_by_who_steps_them() -> None:
     env = make_training("CartPole-v1", 3)
     assert env.metadata["autoreset_mode"] == gym.vector.AutoresetMode.DISABLED

@@ -121,5 +121,6 @@ def _wandb(project: str, out: Path | None) -> Any:
             'wandb: expected the package wandb: pip install "sharpwave[wandb]"', name="wandb"
         ) from error
     # The run's folder names it, so that a run that is continued goes on there too.
-    named = {} if out is None else {"name": out.name, "id": out.name, "resume": "allow"}
+    name = None if out is None else "-".join(out.resolve().parts[-3:])
+    named = {} if name is None else {"name": name, "id": name, "resume": "allow"}
     return module.init(project=project, **named)

@@ -136,7 +136,10 @@ def continued(
         raise ValueError(f"{folder}: the run's environment has no id to make it from; pass env")
     run = TrainConfig(**config["training"])
     if steps is not None:
-        run = dataclasses.replace(run, steps=steps)
+        # A run that was solved has no steps left to take, unless it is to go on regardless.
+        solved = checkpoint.state["selection"]["solved"]
+        stop = run.stop_when_solved and not solved
+        run = dataclasses.replace(run, steps=steps, stop_when_solved=stop)
     agent = agent_config(folder, config)
     return Trainer(source, agent, run, out=folder, checkpoint=checkpoint, **options)
 

@@ -79,6 +79,7 @@ class Selection:
         """Continue where the selection that ``state`` was read from stood."""
         vars(self).update(state)
         self.returns = np.array(state["returns"], np.float64)
+        self.solved = self.solved and self._config.stop_when_solved
 
     def play(self, episodes: int, seed: int, should_stop: Callable[[], bool]) -> Returns:
         """Return the returns of greedy episodes; their time goes on the account."""

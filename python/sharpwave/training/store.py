@@ -82,6 +82,12 @@ def _online(env: Env | VectorEnv, agent: Agent, seed: int) -> ReplayBuffer:
 
 
 def _given(name: str, agent: Agent, seed: int) -> ReplayBuffer:
+    extras = agent.buffer_options().get("extra_fields")
+    if extras:
+        raise ValueError(
+            f"data: {type(agent).__name__} learns from {', '.join(extras)} beside each transition, "
+            f"which {name} does not have; learn from data with another algorithm"
+        )
     if Path(name).is_dir():
         buffer = ReplayBuffer.load(name)
         options = agent.buffer_options()

@@ -36,9 +36,10 @@ def register(env_id: str) -> None:
 
 def preprocess(env: Env, training: bool) -> Env:
     """Wrap an environment in what is usual for its kind; most are left alone."""
-    if env.spec is not None and env.spec.id.startswith("ALE/"):
+    namespace = "" if env.spec is None else str(env.spec.namespace)
+    if namespace == "ALE":
         return _atari(env, training)
-    return env
+    return MinAtar(env) if namespace == "MinAtar" else env
 
 
 def unprocessed(env_id: str) -> dict[str, Any]:
@@ -70,6 +71,19 @@ def atari_vector(env_id: str, num_envs: int) -> Any:
         repeat_action_probability=STICKY,
         autoreset_mode=gym.vector.AutoresetMode.SAME_STEP,
     )
+
+
+class MinAtar(gym.Wrapper[Any, Any, Any, Any]):
+    """Forgets the last action at a reset.
+
+    MinAtar repeats actions by chance, and would repeat the last one of the episode before: an
+    episode would not be a function of its seed and of what is done in it.
+    """
+
+    def reset(self, **options: Any) -> Any:
+        obs, info = self.env.reset(**options)
+        self.env.unwrapped.game.last_action = 0  # type: ignore[attr-defined]
+        return obs, info
 
 
 class MaskFromInfo(gym.Wrapper[Any, Any, Any, Any]):
