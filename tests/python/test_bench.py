@@ -19,8 +19,6 @@ from bench import (
     __main__ as main,
 )
 from bench import (
-    learn,
-    learners,
     machine,
     memory,
     report,
@@ -171,7 +169,7 @@ def test_time_that_others_held_the_processor_is_left_out(result: dict[str, Any])
 
 
 def test_examples_of_the_reports_are_true() -> None:
-    for module in (report, tables, learn, main, memory):
+    for module in (report, tables, main, memory):
         assert doctest.testmod(module).failed == 0
 
 
@@ -218,34 +216,6 @@ def test_every_round_times_every_worker_once(numpy_worker: rounds.Worker) -> Non
         "waited": 3,
     }
     assert measured["sample/32/arrays"] == {}
-
-
-def test_cleanrls_script_is_adapted_or_refused() -> None:
-    changed = learners.adapted("\n".join(learners.CLEANRL_CHANGES))
-    assert 'infos["final_obs"]' in changed and "final_observation" not in changed
-    with pytest.raises(ValueError, match="found 0 times"):
-        learners.adapted("print('another script')")
-
-
-def test_the_training_table_has_speed_ratio_and_return() -> None:
-    def runs(*speeds: float) -> list[dict[str, float]]:
-        return [
-            {"steps_per_second": speed, "mean_return": 400.0, "waited": 0.03} for speed in speeds
-        ]
-
-    result = {
-        "runs": {"sharpwave": runs(9000, 10000, 11000), "sb3": runs(2250, 2000, 2750)},
-        "skipped": {"cleanrl": "x"},
-    }
-    assert line(learn.table(result), "sharpwave") == [
-        "sharpwave",
-        "10,000 (9,000–11,000)",
-        "1.0×",
-        "400 ± 0",
-    ]
-    assert line(learn.table(result), "Stable-Baselines3 DQN")[2] == "4.0×"
-    assert "Skipped: cleanrl (x)." in learn.table(result)
-    assert "waited for a processor for 3% of their time" in learn.table(result)
 
 
 def test_a_machine_is_described_without_its_name() -> None:
