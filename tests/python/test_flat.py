@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 
-from sharpwave.agents.flat import FlatParameters, adam, clip
+from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 
 
 def network(seed: int = 0) -> nn.Sequential:
@@ -144,3 +144,18 @@ def test_a_copy_of_a_network_is_laid_out_anew() -> None:
         online.values.zero_()
     assert torch.equal(in_a_row(twin), in_a_row(network()))
     assert target.values.data_ptr() != online.values.data_ptr()
+
+
+def test_a_step_of_adam_is_torchs_own_bit_for_bit() -> None:
+    first, second = (nn.Linear(5, 3) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    flats = [FlatParameters(layer) for layer in (first, second)]
+    optimizers = [adam(flat, 1e-2) for flat in flats]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        gradient = torch.randn(flats[0].gradient.shape, generator=generator)
+        for flat in flats:
+            flat.gradient.copy_(gradient)
+        optimizers[0].step()
+        adam_step(optimizers[1])
+        assert torch.equal(flats[0].values, flats[1].values)

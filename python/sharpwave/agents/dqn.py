@@ -22,7 +22,7 @@ from sharpwave.agents.c51 import Categorical
 from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.expected import Expected
 from sharpwave.agents.exploration import linear
-from sharpwave.agents.flat import FlatParameters, adam, clip
+from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
 from sharpwave.agents.networks import QNetwork, q_network
 from sharpwave.agents.q_values import Distribution, QValues
@@ -147,7 +147,7 @@ class DQN(Agent):
         self._online.backward(loss)
         if self.config.max_grad_norm is not None:
             clip(self._online.gradient, self.config.max_grad_norm)
-        self.optimizer.step()
+        adam_step(self.optimizer)
         return Update(loss.detach(), td_error)
 
     def losses(self, batch: Any, *fractions: Tensor | None) -> tuple[Tensor, Tensor]:

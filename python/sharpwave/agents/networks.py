@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sharpwave.agents.encoders import Encoder, encoder
 from sharpwave.agents.iqn import QuantileEmbedding
-from sharpwave.agents.noisy import NoisyLinear
+from sharpwave.agents.noisy import NoisyLinear, resample
 
 
 class Perceptron(nn.Module):
@@ -80,9 +80,7 @@ class QNetwork(nn.Module):
 
     def resample(self, generator: torch.Generator) -> None:
         """Draw the noise of noisy layers anew."""
-        for module in self.modules():
-            if isinstance(module, NoisyLinear):
-                module.resample(generator)
+        resample([m for m in self.modules() if isinstance(m, NoisyLinear)], generator)
 
 
 def q_network(

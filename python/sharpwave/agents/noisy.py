@@ -6,6 +6,7 @@ Fortunato et al. 2018, "Noisy networks for exploration" (arXiv 1706.10295), with
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -51,9 +52,17 @@ class NoisyLinear(nn.Linear):
         noise = nn.functional.linear(x * self.noise_in, self.weight_sigma, self.bias_sigma)
         return y + noise * self.noise_out
 
-    @torch.no_grad()
     def resample(self, generator: torch.Generator) -> None:
         """Draw new noise."""
-        for noise in (self.noise_in, self.noise_out):
-            noise.normal_(generator=generator)
-            noise.copy_(noise.sign() * noise.abs().sqrt_())
+        resample([self], generator)
+
+
+@torch.no_grad()
+def resample(layers: Sequence[NoisyLinear], generator: torch.Generator) -> None:
+    """Draw the noise of several layers, in one draw: f(e) of as many e as they have inputs and outputs."""
+    noises = [noise for layer in layers for noise in (layer.noise_in, layer.noise_out)]
+    sizes = [noise.numel() for noise in noises]
+    drawn = torch.empty(sum(sizes), device=noises[0].device).normal_(generator=generator)
+    drawn = drawn.sign() * drawn.abs().sqrt_()
+    for noise, part in zip(noises, torch.split(drawn, sizes), strict=True):
+        noise.copy_(part)

@@ -22,7 +22,7 @@ from sharpwave.agents import masks
 from sharpwave.agents.agent import Agent, Space, Update, compiled, seeded
 from sharpwave.agents.encoders import encoder, tensor_of
 from sharpwave.agents.exploration import linear
-from sharpwave.agents.flat import FlatParameters, adam, clip
+from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.r2d2_config import R2D2Config
 from sharpwave.agents.recurrent import Memory, RecurrentQNetwork, begins_episode
 from sharpwave.agents.sequence_targets import (
@@ -164,7 +164,7 @@ class R2D2(Agent):
         self._online.backward(loss)
         if self.config.max_grad_norm is not None:
             clip(self._online.gradient, self.config.max_grad_norm)
-        self.optimizer.step()
+        adam_step(self.optimizer)
         return Update(loss.detach(), td_error)
 
     def losses(self, batch: Any) -> tuple[Tensor, Tensor]:

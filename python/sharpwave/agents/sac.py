@@ -30,7 +30,7 @@ from sharpwave.agents.agent import (
     seeded,
 )
 from sharpwave.agents.config import Check, count, optional, positive
-from sharpwave.agents.flat import FlatParameters, adam
+from sharpwave.agents.flat import FlatParameters, adam, adam_step
 
 LOG_STD = (-20.0, 2.0)
 
@@ -163,12 +163,12 @@ class SAC(Agent):
             batch, action, temperature, self._noise(action), self._members()
         )
         self._critics.backward(loss)
-        self.critics_optimizer.step()
+        adam_step(self.critics_optimizer)
         logs = {"temperature": temperature.squeeze(0)}
         if self.updates.next() % config.policy_delay == 0:
             actor_loss, log_pi = self._actor_loss(batch.obs, temperature, self._noise(action))
             self._actor.backward(actor_loss)
-            self.actor_optimizer.step()
+            adam_step(self.actor_optimizer)
             if config.learn_temperature:
                 self._step_temperature(log_pi.detach().mean())
             logs |= {"actor_loss": actor_loss.detach(), "entropy": -log_pi.detach().mean()}
@@ -206,7 +206,7 @@ class SAC(Agent):
     def _step_temperature(self, log_pi: Tensor) -> None:
         # The gradient of -log α (log π + target entropy), whose only parameter is log α.
         self._temperature.gradient.copy_(-(log_pi + self._target_entropy))
-        self.temperature_optimizer.step()
+        adam_step(self.temperature_optimizer)
 
     def _noise(self, like: Tensor) -> Tensor:
         return torch.empty_like(like).normal_(generator=self.generator)

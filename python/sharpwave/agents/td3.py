@@ -28,7 +28,7 @@ from sharpwave.agents.agent import (
     seeded,
 )
 from sharpwave.agents.config import Check, count, not_negative, optional, positive
-from sharpwave.agents.flat import FlatParameters, adam
+from sharpwave.agents.flat import FlatParameters, adam, adam_step
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,12 @@ class TD3(Agent):
         noise = torch.empty_like(action).normal_(generator=self.generator)
         loss, td_error = self._critics_loss(batch, action, noise)
         self._critics.backward(loss)
-        self.critics_optimizer.step()
+        adam_step(self.critics_optimizer)
         logs = {}
         if self.updates.next() % config.policy_delay == 0:
             actor_loss = self._actor_loss(batch.obs, action)
             self._actor.backward(actor_loss)
-            self.actor_optimizer.step()
+            adam_step(self.actor_optimizer)
             self._critics_target.follow(self._critics, config.tau)
             self._actor_target.follow(self._actor, config.tau)
             logs["actor_loss"] = actor_loss.detach()
