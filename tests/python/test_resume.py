@@ -18,7 +18,7 @@ pytest.importorskip("tensorboard")
 import torch
 
 from sharpwave.agents import DQNConfig, QLearningConfig, R2D2Config, SACConfig, TD3Config, rainbow
-from sharpwave.training import Result, TrainConfig, Trainer, resume, train
+from sharpwave.training import Result, TrainConfig, Trainer, load_agent, resume, train
 from sharpwave.training.checkpoint import load_checkpoint
 
 SMALL = {"hidden": (16,), "batch_size": 16, "learning_starts": 50, "buffer_size": 150}
@@ -58,6 +58,17 @@ def test_stopping_changes_nothing(tmp_path, algo, num_envs) -> None:
     result = resume(broken)
     assert (result.ended, result.steps) == ("steps", 400)
     assert_same(straight, broken)
+
+
+@pytest.mark.parametrize("algo", AGENTS)
+def test_the_agent_of_a_run_is_loaded_as_it_was_kept(tmp_path, algo) -> None:
+    env, agent = AGENTS[algo]
+    result = train(env, agent, run_of(80, eval_interval=0), out=tmp_path)
+    loaded = load_agent(tmp_path)
+    assert type(loaded) is type(result.agent)
+    assert loaded.config == agent
+    for name, value in result.agent.weights().items():
+        assert torch.equal(loaded.weights()[name], value)
 
 
 KILLED = """

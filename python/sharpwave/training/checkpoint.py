@@ -159,7 +159,9 @@ def load_agent(folder: str | Path, env: EnvLike | None = None) -> Agent:
     if source is None:
         raise ValueError(f"{folder}: the run's environment has no id to make it from; pass env")
     made = make(source)
-    settings = agent_config(folder, config, device="cpu")
+    settings = agent_config(folder, config)
+    if hasattr(settings, "device"):
+        settings = dataclasses.replace(settings, device="cpu")
     agent: Agent = agent_for(settings)[1](made.observation_space, made.action_space, settings)
     made.close()
     model = load_tensors(Path(folder) / MODEL)
@@ -195,13 +197,13 @@ def replace(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def agent_config(folder: str | Path, config: Mapping[str, Any], **changes: Any) -> Any:
+def agent_config(folder: str | Path, config: Mapping[str, Any]) -> Any:
     """Return the agent's settings that a run's config.json has."""
     algo = config.get("algo")
     if algo not in ALGORITHMS:
         raise ValueError(f"{folder}: expected an algo of {', '.join(ALGORITHMS)}, got {algo!r}")
     try:
-        return ALGORITHMS[algo].config(**{**config["agent"], **changes})
+        return ALGORITHMS[algo].config(**config["agent"])
     except TypeError as error:
         raise ValueError(
             f"{folder}: {CONFIG} has settings that this version does not know: {error}"
