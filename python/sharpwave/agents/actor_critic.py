@@ -141,8 +141,9 @@ class _Ensemble(nn.Module):
         self.bias = nn.Parameter(torch.empty(number, 1, outputs).uniform_(-bound, bound))
 
     def forward(self, x: Tensor, members: slice) -> Tensor:
-        weight, bias = self.weight[members], self.bias[members]
-        return torch.baddbmm(bias, x.expand(len(weight), *x.shape[-2:]), weight)
+        weight, bias = _of(members, self.weight), _of(members, self.bias)
+        # Not baddbmm, which first writes the bias into all of the result.
+        return torch.bmm(x.expand(len(weight), *x.shape[-2:]), weight).add_(bias)
 
 
 class _EnsembleNorm(nn.Module):
@@ -153,7 +154,12 @@ class _EnsembleNorm(nn.Module):
 
     def forward(self, x: Tensor, members: slice) -> Tensor:
         x = nn.functional.layer_norm(x, x.shape[-1:])
-        return x * self.weight[members] + self.bias[members]
+        return x * _of(members, self.weight) + _of(members, self.bias)
+
+
+def _of(members: slice | Tensor, values: Tensor) -> Tensor:
+    # To take all by a slice is no copy, but its gradient is one.
+    return values if isinstance(members, slice) and members == slice(None) else values[members]
 
 
 class Acting:
