@@ -185,5 +185,35 @@ def q_table_epsilon_greedy(
     u: Any,
     /,
 ) -> Any: ...
+
+class DqnStep:
+    def __init__(
+        self,
+        widths: Sequence[int],
+        first_action: int,
+        double: bool,
+        huber: bool,
+        max_norm: float | None,
+    ) -> None: ...
+    def __call__(
+        self,
+        target: NDArray[np.float32],
+        values: NDArray[np.float32],
+        gradient: NDArray[np.float32],
+        exp_avg: NDArray[np.float32],
+        exp_avg_sq: NDArray[np.float32],
+        step: float,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        obs: NDArray[Any],
+        action: NDArray[Any],
+        reward: NDArray[Any],
+        next_obs: NDArray[Any],
+        discount: NDArray[Any],
+        weight: NDArray[Any] | None,
+    ) -> tuple[float, NDArray[np.float32]]: ...
+
 def tensors(columns: dict[str, Any], tensor_class: type) -> dict[str, Any] | None: ...
 def build_info() -> dict[str, Any]: ...

@@ -25,19 +25,29 @@ namespace {
 
 namespace baseline {
 constexpr const char* kName = "baseline";
+#if defined(__GNUC__) || defined(__clang__)
+using Floats = float __attribute__((vector_size(16)));
+#else
+using Floats = float;
+#endif
+inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) { return a * b + c; }
 #include "sharpwave/kernels/kernels.inl"
 }  // namespace baseline
 
 #ifdef SHARPWAVE_X86_TARGETS
 
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,fma")
 #endif
 namespace avx2 {
 constexpr const char* kName = "avx2";
+using Floats = __m256;
+inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 #include "sharpwave/kernels/kernels.inl"
 }  // namespace avx2
 #ifdef __clang__
@@ -51,6 +61,10 @@ constexpr const char* kName = "avx2";
 #endif
 namespace avx512 {
 constexpr const char* kName = "avx512";
+using Floats = __m512;
+inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
 #include "sharpwave/kernels/kernels.inl"
 }  // namespace avx512
 #ifdef __clang__
@@ -59,7 +73,7 @@ constexpr const char* kName = "avx512";
 #pragma GCC pop_options
 #endif
 
-bool has_avx2() { return __builtin_cpu_supports("avx2"); }
+bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -5,7 +5,8 @@
 // that the processor has, or the one that the environment variable SHARPWAVE_CPU names ("baseline",
 // "avx2", "avx512").
 //
-// Threads: all. Invariants: every set of kernels returns the same bits.
+// Threads: all. Invariants: every set of kernels returns the same bits, but for `product`: where a
+// processor multiplies and adds in one step it rounds once.
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,26 @@ struct PriorityRule {
 // How large values that are copied as they are reach memory: as usual, or past the caches, which is
 // faster where they are more than the caches hold. Others are stored as usual.
 enum class Store : bool { kCached, kStreamed };
+
+// C = bias + A B, B and C row after row. A's element (i, k) is a[i * a_row + k * a_column].
+// Rows of B, and of the gate, are read on to a multiple of 16 columns, and what is computed of them
+// is written as far as there is room.
+struct Product {
+  std::size_t rows;
+  std::size_t columns;
+  std::size_t depth;
+  const float* a;
+  std::size_t a_row;
+  std::size_t a_column;
+  const float* b;
+  std::size_t b_row;
+  float* c;
+  std::size_t c_row;
+  std::size_t c_room;           // how many values of a row may be written
+  const float* bias = nullptr;  // one a row, or none
+  bool relu = false;            // what is not positive becomes 0
+  const float* gate = nullptr;  // laid out as C, or none: where it is not positive C is 0
+};
 
 struct Kernels {
   const char* name;
@@ -91,6 +112,8 @@ struct Kernels {
   float (*priorities)(const float* td_error, PriorityRule rule, std::size_t count, float* out);
   // out = (smallest / priority)^beta; a priority of 0 has weight 0.
   void (*weights)(const float* priority, float smallest, float beta, std::size_t count, float* out);
+
+  void (*product)(const Product& product);
 };
 
 const Kernels& kernels();

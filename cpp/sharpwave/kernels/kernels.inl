@@ -216,6 +216,7 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
   double_target(reward, discount, next_q, next_q.values, out);
 }
 
+#include "sharpwave/kernels/gemm.inl"
 #include "sharpwave/kernels/quad.inl"
 // What follows computes with quads.
 #include "sharpwave/kernels/power.inl"
@@ -236,4 +237,5 @@ inline constexpr Kernels kSet = {kName,
                                  all_finite,
                                  smallest_of,
                                  priorities,
-                                 weights};
+                                 weights,
+                                 product};

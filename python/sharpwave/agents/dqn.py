@@ -18,15 +18,13 @@ from torch import Tensor, nn
 
 from sharpwave.agents import masks, munchausen
 from sharpwave.agents.agent import Agent, Space, Update, compiled, generators, named, seeded
-from sharpwave.agents.c51 import Categorical
 from sharpwave.agents.dqn_config import DQNConfig
-from sharpwave.agents.expected import Expected
 from sharpwave.agents.exploration import linear
 from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
+from sharpwave.agents.native import native_step
 from sharpwave.agents.networks import QNetwork, q_network
-from sharpwave.agents.q_values import Distribution, QValues
-from sharpwave.agents.qr_dqn import Quantiles
+from sharpwave.agents.q_values import Distribution, QValues, distribution_of
 
 
 class DQN(Agent):
@@ -88,6 +86,10 @@ class DQN(Agent):
         self._obs_ndim = len(masks.features_of(observation_space, self._n).shape or ())
         self._values = QValues(self.online, self.distribution, self.config.device)
         self._losses = compiled(self.losses, self.config.compile)
+        given = (self.config, observation_space, action_space)
+        vectors = (self._online, self._target, self.optimizer)
+        # Whoever inherits may have a loss of their own.
+        self._native = native_step(*given, *vectors) if type(self) is DQN else None
 
     @property
     def policy(self) -> nn.Module:
@@ -140,6 +142,8 @@ class DQN(Agent):
 
     def update(self, batch: Any) -> Update:
         """Take one gradient step on a batch of tensors, as ``buffer.sample(n).torch()`` has it."""
+        if self._native is not None:
+            return self._native(batch)
         if self.config.noisy:
             self.online.resample(self.generator)
             self.target.resample(self.generator)
@@ -220,18 +224,6 @@ class DQN(Agent):
         if not explore.all():
             actions = np.where(explore, actions, masks.best(self._values.batch(obs, noisy), mask))
         return actions + self._first  # type: ignore[no-any-return]
-
-
-def distribution_of(config: DQNConfig) -> Distribution:
-    """Return what the numbers mean that a network with these settings gives for an action."""
-    match config.distribution:
-        case "c51":
-            return Categorical(config.atoms, config.v_min, config.v_max)
-        case "qr":
-            return Quantiles(config.quantiles)
-        case "iqn":
-            return ImplicitQuantiles()
-    return Expected(config.loss)
 
 
 def _network(

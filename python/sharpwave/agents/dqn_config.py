@@ -21,6 +21,7 @@ from sharpwave.agents.encoders import CONVOLUTIONS
 from sharpwave.agents.expected import LOSSES
 
 DISTRIBUTIONS = ("none", "c51", "qr", "iqn")
+BACKENDS = ("auto", "torch", "native")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class DQNConfig(OffPolicyConfig):
     """the least that is added, before the scale"""
     cql_alpha: float = 0.0
     """how much values of actions that the data does not have are held down (Kumar 2020)"""
+    backend: str = "auto"
+    """of the gradient step: torch, native for plain networks on the CPU, auto: the faster one"""
 
     checks: ClassVar[Mapping[str, Check]] = {
         **OffPolicyConfig.checks,
@@ -104,4 +107,5 @@ class DQNConfig(OffPolicyConfig):
         "munchausen_temperature": positive,
         "munchausen_clip": partial(checks.number, at_most=0),
         "cql_alpha": not_negative,
+        "backend": partial(checks.choice, choices=BACKENDS),
     }

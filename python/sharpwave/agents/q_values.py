@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from sharpwave.agents.c51 import Categorical
+from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.encoders import tensor_of
 from sharpwave.agents.expected import Expected
 from sharpwave.agents.iqn import ImplicitQuantiles
@@ -41,3 +42,15 @@ class QValues:
             tau = self._distribution.midpoints(len(obs), self._device)
         output = self._network(tensor_of(obs, self._device), tau, noisy)
         return self._distribution.values(output).cpu().numpy()
+
+
+def distribution_of(config: DQNConfig) -> Distribution:
+    """Return what the numbers mean that a network with these settings gives for an action."""
+    match config.distribution:
+        case "c51":
+            return Categorical(config.atoms, config.v_min, config.v_max)
+        case "qr":
+            return Quantiles(config.quantiles)
+        case "iqn":
+            return ImplicitQuantiles()
+    return Expected(config.loss)

@@ -1,0 +1,101 @@
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "arrays.hpp"
+#include "bindings.hpp"
+#include "release.hpp"
+#include "sharpwave/dqn_step.hpp"
+#include "sharpwave/error.hpp"
+
+namespace sharpwave::bindings {
+namespace {
+
+// What is written has to be the caller's own memory; what is read may be converted.
+using Vector = py::array_t<float, py::array::c_style>;
+using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
+using Integers = py::array_t<std::int64_t, py::array::c_style>;
+
+// A step, and the lock that its scratch memory needs while the interpreter is others'.
+struct Step {
+  Step(const std::vector<std::size_t>& widths, std::int64_t first_action, bool is_double,
+       bool is_huber, std::optional<float> max_norm)
+      : core(widths, first_action, {is_double, is_huber}), clip(max_norm) {}
+
+  DqnStep core;
+  std::optional<float> clip;
+  std::mutex lock;
+};
+
+template <typename Array>
+void check_size(const char* name, const Array& array, std::size_t expected) {
+  if (static_cast<std::size_t>(array.size()) == expected) return;
+  throw InvalidValue(std::string(name) + ": expected " + std::to_string(expected) +
+                     " values, got " + std::to_string(array.size()));
+}
+
+template <typename Number, int kFlags>
+std::span<const Number> over(const char* name, const py::array_t<Number, kFlags>& array,
+                             std::size_t expected) {
+  check_size(name, array, expected);
+  return {array.data(), expected};
+}
+
+std::span<float> into(const char* name, Vector& array, std::size_t expected) {
+  check_size(name, array, expected);
+  return {array.mutable_data(), expected};
+}
+
+std::tuple<float, Vector> take(Step& self, const Vector& target, Vector values, Vector gradient,
+                               Vector exp_avg, Vector exp_avg_sq, double step, double learning_rate,
+                               double beta1, double beta2, double eps, const Floats& obs,
+                               const Integers& action, const Floats& reward, const Floats& next_obs,
+                               const Floats& discount, const std::optional<Floats>& weight) {
+  const auto size = static_cast<std::size_t>(action.size());
+  const std::size_t parameters = self.core.parameters();
+  const DqnTransitions batch{
+      over("obs", obs, size * self.core.inputs()),
+      over("action", action, size),
+      over("reward", reward, size),
+      over("next_obs", next_obs, size * self.core.inputs()),
+      over("discount", discount, size),
+      weight ? over("weight", *weight, size) : std::span<const float>(),
+  };
+  const std::span<const float> frozen = over("target", target, parameters);
+  const AdamVectors online{
+      into("values", values, parameters),
+      into("gradient", gradient, parameters),
+      into("exp_avg", exp_avg, parameters),
+      into("exp_avg_sq", exp_avg_sq, parameters),
+  };
+  const AdamRule rule{learning_rate, beta1, beta2, eps, self.clip};
+  Vector td_error(action.size());
+  const std::span<float> errors = into("td_error", td_error, size);
+  float loss = 0;
+  {
+    const Released released;
+    const std::scoped_lock alone(self.lock);
+    loss = self.core.step(batch, frozen, online, rule, step, errors);
+  }
+  return {loss, td_error};
+}
+
+}  // namespace
+
+void bind_mlp(py::module_& m) {
+  py::class_<Step>(m, "DqnStep")
+      .def(py::init<const std::vector<std::size_t>&, std::int64_t, bool, bool,
+                    std::optional<float>>(),
+           py::arg("widths"), py::arg("first_action"), py::arg("double"), py::arg("huber"),
+           py::arg("max_norm"))
+      .def("__call__", &take, py::arg("target").noconvert(), py::arg("values").noconvert(),
+           py::arg("gradient").noconvert(), py::arg("exp_avg").noconvert(),
+           py::arg("exp_avg_sq").noconvert(), py::arg("step"), py::arg("learning_rate"),
+           py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("obs"), py::arg("action"),
+           py::arg("reward"), py::arg("next_obs"), py::arg("discount"), py::arg("weight"));
+}
+
+}  // namespace sharpwave::bindings

@@ -1,0 +1,155 @@
+#include "sharpwave/mlp.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "sharpwave/error.hpp"
+#include "sharpwave/kernels/cpu.hpp"
+
+namespace sharpwave {
+namespace {
+
+// Whole lines of the cache, and an odd number of them: rows that lie a power of two apart would
+// share a few sets of the cache.
+std::size_t stride_of(std::size_t floats) {
+  constexpr std::size_t kLine = 16;
+  return (((floats + kLine - 1) / kLine) | 1) * kLine;
+}
+
+// out (columns, rows) = in (rows, columns). Four rows together are written as one vector.
+void transpose(const float* in, std::size_t in_row, std::size_t rows, std::size_t columns,
+               float* out, std::size_t out_row) {
+  constexpr std::size_t kTogether = 4;
+  std::size_t r = 0;
+  for (; r + kTogether <= rows; r += kTogether) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      float values[kTogether];
+      for (std::size_t i = 0; i < kTogether; ++i) values[i] = in[(r + i) * in_row + c];
+      for (std::size_t i = 0; i < kTogether; ++i) out[c * out_row + r + i] = values[i];
+    }
+  }
+  for (; r < rows; ++r) {
+    for (std::size_t c = 0; c < columns; ++c) out[c * out_row + r] = in[r * in_row + c];
+  }
+}
+
+float sum_of(const float* values, std::size_t count) {
+  constexpr std::size_t kSums = 16;
+  float sums[kSums] = {};  // side by side, for vectors
+  std::size_t i = 0;
+  for (; i + kSums <= count; i += kSums) {
+    for (std::size_t k = 0; k < kSums; ++k) sums[k] += values[i + k];
+  }
+  for (; i < count; ++i) sums[0] += values[i];
+  for (std::size_t half = kSums / 2; half > 0; half /= 2) {
+    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  }
+  return sums[0];
+}
+
+}  // namespace
+
+Mlp::Mlp(const std::vector<std::size_t>& widths) {
+  if (widths.size() < 2 || std::count(widths.begin(), widths.end(), std::size_t{0}) > 0) {
+    throw InvalidValue("widths: expected two or more, of at least 1 each");
+  }
+  for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+    const std::size_t weights = widths[i] * widths[i + 1];
+    layers_.push_back({widths[i], widths[i + 1], parameters_, parameters_ + weights, 0, 0});
+    parameters_ += weights + widths[i + 1];
+  }
+  widest_ = *std::max_element(widths.begin(), widths.end());
+}
+
+void Mlp::lay_out(std::size_t batch) {
+  if (batch == batch_) return;
+  batch_ = 0;  // until all is laid out
+  const std::size_t stride = stride_of(batch);
+  std::size_t end = 0;
+  const auto take = [&end](std::size_t floats) { return std::exchange(end, end + floats); };
+  std::size_t input = take(inputs() * stride);
+  for (Layer& layer : layers_) {
+    layer.input = input;
+    layer.output = input = take(layer.outputs * stride);
+  }
+  for (std::size_t& slope : slopes_) slope = take(widest_ * stride);
+  rows_ = take(batch * stride_of(widest_));
+  if (end * sizeof(float) > memory_.size()) memory_ = Memory(end * sizeof(float));
+  batch_ = batch;
+  stride_ = stride;
+}
+
+void Mlp::see(const float* obs, std::size_t batch) {
+  lay_out(batch);
+  transpose(obs, inputs(), batch, inputs(), at(layers_.front().input), stride_);
+}
+
+void Mlp::forward(const float* parameters, float* out) {
+  for (const Layer& layer : layers_) {
+    kernels().product({.rows = layer.outputs,
+                       .columns = batch_,
+                       .depth = layer.inputs,
+                       .a = parameters + layer.weight,
+                       .a_row = layer.inputs,
+                       .a_column = 1,
+                       .b = at(layer.input),
+                       .b_row = stride_,
+                       .c = at(layer.output),
+                       .c_row = stride_,
+                       .c_room = stride_,
+                       .bias = parameters + layer.bias,
+                       .relu = &layer != &layers_.back()});
+  }
+  transpose(at(layers_.back().output), stride_, outputs(), batch_, out, outputs());
+}
+
+void Mlp::backward(const float* parameters, const float* slope, float* gradient) {
+  float* current = at(slopes_[0]);
+  float* previous = at(slopes_[1]);
+  transpose(slope, outputs(), batch_, outputs(), current, stride_);
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    by_parameters(layers_[i], current, gradient);
+    if (i > 0) by_inputs(layers_[i], parameters, current, previous);
+    std::swap(current, previous);
+  }
+}
+
+// weight (out, in): slope (out, batch) by inputs (batch, in)
+void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient) const {
+  const std::size_t row = stride_of(layer.inputs);
+  transpose(at(layer.input), stride_, layer.inputs, batch_, at(rows_), row);
+  kernels().product({.rows = layer.outputs,
+                     .columns = layer.inputs,
+                     .depth = batch_,
+                     .a = slope,
+                     .a_row = stride_,
+                     .a_column = 1,
+                     .b = at(rows_),
+                     .b_row = row,
+                     .c = gradient + layer.weight,
+                     .c_row = layer.inputs,
+                     .c_room = layer.inputs});
+  for (std::size_t o = 0; o < layer.outputs; ++o) {
+    gradient[layer.bias + o] = sum_of(slope + o * stride_, batch_);
+  }
+}
+
+// inputs (in, batch): weight^T (in, out) by slope (out, batch)
+void Mlp::by_inputs(const Layer& layer, const float* parameters, const float* slope,
+                    float* out) const {
+  kernels().product({.rows = layer.inputs,
+                     .columns = batch_,
+                     .depth = layer.outputs,
+                     .a = parameters + layer.weight,
+                     .a_row = 1,
+                     .a_column = layer.inputs,
+                     .b = slope,
+                     .b_row = stride_,
+                     .c = out,
+                     .c_row = stride_,
+                     .c_room = stride_,
+                     .gate = at(layer.input)});
+}
+
+}  // namespace sharpwave

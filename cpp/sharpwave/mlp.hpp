@@ -1,0 +1,63 @@
+#pragma once
+// A small multilayer perceptron with ReLU between its layers: its values and its gradient.
+//
+// Parameters are one vector in torch's order: of each layer the weight (out, in), then the bias.
+// Inside, a batch lies in columns: weights are then read where they are, and the batch fills the
+// vectors, which the widths of small networks would not.
+//
+// Threads: none; the owner locks. Ownership: what lies between the layers, of one batch.
+// Cost: no allocation while batches do not grow.
+
+#include <cstddef>
+#include <vector>
+
+#include "sharpwave/memory.hpp"
+
+namespace sharpwave {
+
+class Mlp {
+ public:
+  // THROWS InvalidValue for fewer than two widths, and for one of 0.
+  explicit Mlp(const std::vector<std::size_t>& widths);
+
+  [[nodiscard]] std::size_t inputs() const { return layers_.front().inputs; }
+  [[nodiscard]] std::size_t outputs() const { return layers_.back().outputs; }
+  [[nodiscard]] std::size_t parameters() const { return parameters_; }
+
+  // The batch that the calls below are about: obs (batch, inputs). THROWS OutOfMemory.
+  void see(const float* obs, std::size_t batch);
+  // out (batch, outputs) = the values of it.
+  void forward(const float* parameters, float* out);
+  // gradient = that of sum(slope * values), slope (batch, outputs), by the parameters, which are
+  // those of the last forward.
+  void backward(const float* parameters, const float* slope, float* gradient);
+
+ private:
+  struct Layer {
+    std::size_t inputs;
+    std::size_t outputs;
+    std::size_t weight;  // where its parameters begin
+    std::size_t bias;
+    std::size_t input;   // where its inputs (inputs, batch) begin in memory
+    std::size_t output;  // and its outputs
+  };
+
+  void lay_out(std::size_t batch);
+  // Of a layer's outputs `slope`, the gradient by its parameters, and by its inputs.
+  void by_parameters(const Layer& layer, const float* slope, float* gradient) const;
+  void by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out) const;
+  [[nodiscard]] float* at(std::size_t place) const {
+    return reinterpret_cast<float*>(memory_.data()) + place;
+  }
+
+  std::vector<Layer> layers_;
+  std::size_t parameters_ = 0;
+  std::size_t widest_ = 0;
+  std::size_t batch_ = 0;
+  std::size_t stride_ = 0;  // of a row of a batch in columns
+  std::size_t slopes_[2] = {0, 0};
+  std::size_t rows_ = 0;  // a layer's inputs (batch, inputs)
+  Memory memory_;
+};
+
+}  // namespace sharpwave
