@@ -303,7 +303,7 @@ def test_the_conservative_term_lowers_what_the_data_does_not_have() -> None:
 # --- compiled
 
 COMPILED = {
-    "plain": (DQN, spaces.Discrete(N), DQNConfig, {}),
+    "plain": (DQN, spaces.Discrete(N), DQNConfig, {"backend": "torch"}),
     "c51": (DQN, spaces.Discrete(N), DQNConfig, {"distribution": "c51"}),
     "sac": (SAC, spaces.Box(-1, 1, (2,), np.float32), SACConfig, {}),
 }

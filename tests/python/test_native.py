@@ -206,7 +206,6 @@ def test_sizes_that_do_not_fit_are_refused(name) -> None:
 # --- which backend it is
 
 OTHERS = {
-    "compile": True,
     "dueling": True,
     "noisy": True,
     "distribution": "c51",
@@ -216,8 +215,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_settings_that_it_does_not_know_are_torchs_or_refused_by_name(name, monkeypatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda function: function)
+def test_settings_that_it_does_not_know_are_torchs_or_refused_by_name(name) -> None:
     settings = {name: OTHERS[name]}
     assert agent_of("auto", **settings)._native is None
     with pytest.raises(ValueError, match=f"^backend: native expected {name}=.*, got .*backend="):
@@ -258,3 +256,9 @@ def test_an_agent_with_a_loss_of_its_own_is_asked_for_it() -> None:
     plain, doubled = (kind(FEATURES, spaces.Discrete(4), SMALL) for kind in (DQN, Doubled))
     expected = 2 * plain.update(batch).loss
     torch.testing.assert_close(doubled.update(batch).loss, expected)
+
+
+def test_what_is_to_be_compiled_takes_the_native_step_where_it_applies(monkeypatch) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function: function)
+    assert agent_of("auto", compile=True)._native is not None
+    assert agent_of("torch", compile=True)._native is None

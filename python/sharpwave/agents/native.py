@@ -22,7 +22,6 @@ from sharpwave.mlp import HAS_VECTORS, DqnStep
 
 PLAIN: dict[str, Any] = {
     "device": "cpu",
-    "compile": False,
     "dueling": False,
     "noisy": False,
     "distribution": "none",
