@@ -142,7 +142,7 @@ INTRO = """# The scoreboard
 What `sharpwave train ENV` reaches with the preset of each environment (`python/sharpwave/training/presets`),
 made by `python -m bench.scores`: {date}, {machine}. A score is the mean greedy return of the network that
 a run kept, on episodes whose seeds nothing was selected by (20 to 1,000 of them). Every seed that was run is
-in it. Intervals are bootstrap percentiles of the interquartile mean over seeds; below four seeds this is
+in it; tasks that were not run yet are left out. Intervals are bootstrap percentiles of the interquartile mean over seeds; below four seeds this is
 the mean. Steps are the most that a run took: some end as soon as the return to reach is reached.
 
 """
