@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from sharpwave.agents import masks, munchausen
 from sharpwave.agents.agent import Agent, Space, Update, compiled, generators, named, seeded
 from sharpwave.agents.dqn_config import DQNConfig
-from sharpwave.agents.exploration import linear
+from sharpwave.agents.exploration import epsilon
 from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
 from sharpwave.agents.native import native_step
@@ -102,10 +102,9 @@ class DQN(Agent):
 
     def epsilon(self, step: int, steps: int) -> float:
         """Return the chance of a random action at ``step`` of a run of ``steps``."""
-        c = self.config
-        if c.noisy:
-            return float(step < c.learning_starts)
-        return linear(step, c.epsilon_start, c.epsilon_end, c.exploration_fraction * steps)
+        if self.config.noisy:
+            return float(step < self.config.learning_starts)
+        return epsilon(self.config, step, steps)
 
     def exploration(self, step: int, steps: int) -> Mapping[str, float]:
         """Return epsilon."""

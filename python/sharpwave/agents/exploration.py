@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def linear(step: int, start: float, end: float, duration: float) -> float:
     """Return the value at ``step`` of a line from ``start`` to ``end``, which lasts ``duration``.
@@ -26,3 +28,18 @@ def linear(step: int, start: float, end: float, duration: float) -> float:
     if step >= duration:
         return end
     return start + (end - start) * (step / duration)
+
+
+def epsilon(config: Any, step: int, steps: int) -> float:
+    """Return the chance of a random action at ``step`` of a run of ``steps``.
+
+    Parameters
+    ----------
+    config
+        Has ``epsilon_start``, ``epsilon_end``, and ``exploration_fraction``: the share of the run
+        over which the one becomes the other.
+    step, steps
+        Environment steps taken so far, and in all.
+    """
+    duration = config.exploration_fraction * steps
+    return linear(step, config.epsilon_start, config.epsilon_end, duration)

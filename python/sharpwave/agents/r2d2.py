@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from sharpwave import Field, Prioritized, ReplayBuffer
 from sharpwave.agents import masks
-from sharpwave.agents.agent import Agent, Space, Update, compiled, seeded
+from sharpwave.agents.agent import Agent, Space, Update, compiled, named, seeded
 from sharpwave.agents.encoders import encoder, tensor_of
-from sharpwave.agents.exploration import linear
+from sharpwave.agents.exploration import epsilon
 from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.r2d2_config import R2D2Config
 from sharpwave.agents.recurrent import Memory, RecurrentQNetwork, begins_episode
@@ -103,8 +103,7 @@ class R2D2(Agent):
 
     def parts(self) -> Mapping[str, Any]:
         """Both networks, the optimizer, the generator, and what is remembered."""
-        names = ("online", "target", "optimizer", "rng", "exploring", "acting")
-        return {name: getattr(self, name) for name in names}
+        return named(self, "online", "target", "optimizer", "rng", "exploring", "acting")
 
     def buffer_options(self) -> dict[str, Any]:
         """Return what the buffer needs: states beside transitions, and windows of one step.
@@ -129,15 +128,13 @@ class R2D2(Agent):
 
     def exploration(self, step: int, steps: int) -> Mapping[str, float]:
         """Return epsilon, the chance of a random action."""
-        config = self.config
-        duration = config.exploration_fraction * steps
-        return {"epsilon": linear(step, config.epsilon_start, config.epsilon_end, duration)}
+        return {"epsilon": epsilon(self.config, step, steps)}
 
     def explore(self, obs: Any, step: int, steps: int) -> Any:
         """Choose a random action with probability epsilon, else the most valuable one."""
         best = self._best(obs, self.exploring)
         mask, lead = masks.split(obs)[1], np.shape(best)
-        explored = self.rng.random(lead) < self.exploration(step, steps)["epsilon"]
+        explored = self.rng.random(lead) < epsilon(self.config, step, steps)
         action = np.where(explored, masks.any_of(mask, self.rng, lead, self._n), best)
         return action + self._first if lead else int(action) + self._first
 

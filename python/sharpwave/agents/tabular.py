@@ -19,7 +19,7 @@ from sharpwave import q_table
 from sharpwave.agents import checks
 from sharpwave.agents.agent import Agent, Update
 from sharpwave.agents.config import Check, optional, share
-from sharpwave.agents.exploration import linear
+from sharpwave.agents.exploration import epsilon, linear
 from sharpwave.agents.rows import Rows
 
 
@@ -158,8 +158,7 @@ class QLearning(Agent):
 
     def epsilon(self, step: int, steps: int) -> float:
         """Return the chance of a random action at ``step`` of a run of ``steps``."""
-        c = self.config
-        return linear(step, c.epsilon_start, c.epsilon_end, c.exploration_fraction * steps)
+        return epsilon(self.config, step, steps)
 
     def exploration(self, step: int, steps: int) -> Mapping[str, float]:
         """Return epsilon."""
@@ -183,11 +182,11 @@ class QLearning(Agent):
             The action, or an int64 array of actions.
         """
         row = obs if self._rows is None else self._rows(obs)
-        epsilon = self.epsilon(step, steps)
+        chance = self.epsilon(step, steps)
         is_one = isinstance(row, (int, np.integer))
         u = self._rng.random() if is_one else self._rng.random(np.shape(row))
         return q_table.epsilon_greedy(
-            self.table, self._first_obs, self._first_action, row, epsilon, u
+            self.table, self._first_obs, self._first_action, row, chance, u
         )
 
     def learn(
