@@ -66,15 +66,15 @@ def _fresh(arguments: argparse.Namespace) -> Any:
         raise UsageError("expected an environment to train in, or --resume DIR")
     from sharpwave.training import Trainer
     from sharpwave.training.config import TrainConfig, parse_settings
-    from sharpwave.training.presets import algorithm_for, preset
+    from sharpwave.training.presets import choose, configs
 
-    algorithm = algorithm_for(arguments.env, arguments.algo)
-    settings = parse_settings(arguments.set, algorithm.config, TrainConfig)
+    algorithm, settings = choose(arguments.env, arguments.algo)
+    settings |= parse_settings(arguments.set, algorithm.config, TrainConfig)
     for name in ("steps", "seed", "num_envs"):
         if getattr(arguments, name) is not None:
             settings[name] = getattr(arguments, name)
     settings |= chosen(arguments)
-    agent, run = preset(arguments.env, arguments.algo, settings)
+    agent, run = configs(algorithm, settings)
     return Trainer(arguments.env, agent, run, out=arguments.out, progress=arguments.progress)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -66,21 +66,34 @@ def _play(
     max_steps: int,
     should_stop: Callable[[], bool],
 ) -> float | None:
-    forget(policy)
-    obs, _ = env.reset(seed=seed)
     total = 0.0
-    for _ in range(max_steps):
-        if should_stop():
+    for step in greedy(policy, env, seed, max_steps):
+        total += step.reward
+        if not step.is_last and should_stop():
             return None
-        obs, reward, terminated, truncated, _ = env.step(policy.act(obs))
-        total += float(reward)
-        if terminated or truncated:
-            break
     return total
 
 
-def forget(policy: Policy) -> None:
-    """Tell a policy that remembers, which has ``reset()``, that an episode begins."""
+class Step(NamedTuple):
+    """What a step of an episode paid; the one before all others is the start, and pays nothing."""
+
+    reward: float
+    is_last: bool
+
+
+def greedy(policy: Policy, env: gym.Env[Any, Any], seed: int, max_steps: int) -> Iterator[Step]:
+    """Play an episode, acting greedily, and yield its start and then each step.
+
+    A policy that remembers, which has ``reset()``, is told that an episode begins.
+    """
     reset = getattr(policy, "reset", None)
     if reset is not None:
         reset()
+    obs, _ = env.reset(seed=seed)
+    yield Step(0.0, False)
+    for step in range(1, max_steps + 1):
+        obs, reward, terminated, truncated, _ = env.step(policy.act(obs))
+        is_last = bool(terminated or truncated or step == max_steps)
+        yield Step(float(reward), is_last)
+        if is_last:
+            return

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sharpwave.agents import checks
 from sharpwave.training.environments import Env
-from sharpwave.training.evaluate import Policy, forget
+from sharpwave.training.evaluate import Policy, greedy
 
 Frame = npt.NDArray[np.uint8]
 
@@ -72,16 +72,10 @@ def episode(policy: Policy, env: Env, seed: int, max_steps: int = 1_000_000) -> 
     max_steps
         Where an episode is left, in an environment that sets no limit itself.
     """
-    forget(policy)
-    obs, _ = env.reset(seed=seed)
     total = 0.0
-    yield Moment(0, 0.0, 0.0, env.render())
-    for step in range(1, max_steps + 1):
-        obs, reward, terminated, truncated, _ = env.step(policy.act(obs))
-        total += float(reward)
-        yield Moment(step, float(reward), total, env.render())
-        if terminated or truncated:
-            break
+    for number, step in enumerate(greedy(policy, env, seed, max_steps)):
+        total += step.reward
+        yield Moment(number, step.reward, total, env.render())
 
 
 def frames_per_second(env: Env, fps: float | None) -> float:

@@ -63,17 +63,21 @@ def preset(
     >>> type(agent).__name__, run.steps
     ('DQNConfig', 1000)
     """
+    algorithm, tuned = choose(env_id, algo)
+    return configs(algorithm, {**tuned, **(settings or {})})
+
+
+def choose(env_id: str, algo: str | None) -> tuple[Algorithm, dict[str, Any]]:
+    """Return the algorithm for an environment, and the settings that its preset has for it."""
     tables = load(env_id)
     name = algo or next(iter(tables), None) or _fitting(env_id)
-    chosen = {**tables.get(name, {}), **(settings or {})}
-    algorithm = ALGORITHMS[name]
-    run = TrainConfig(**pick(chosen, TrainConfig))
-    return algorithm.settings(**pick(chosen, algorithm.config)), run
+    return ALGORITHMS[name], tables.get(name, {})
 
 
-def algorithm_for(env_id: str, algo: str | None) -> Algorithm:
-    """Return the algorithm that `preset` takes."""
-    return ALGORITHMS[algo or next(iter(load(env_id)), None) or _fitting(env_id)]
+def configs(algorithm: Algorithm, settings: Mapping[str, Any]) -> tuple[Any, TrainConfig]:
+    """Return the settings of the agent and of the run that ``settings`` are for."""
+    run = TrainConfig(**pick(settings, TrainConfig))
+    return algorithm.settings(**pick(settings, algorithm.config)), run
 
 
 def _fitting(env_id: str) -> str:
