@@ -14,7 +14,6 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from sharpwave import Prioritized
 from sharpwave.agents.config import OffPolicyConfig
 
 Space = spaces.Space[Any]
@@ -83,11 +82,7 @@ class Agent(ABC):
     def buffer_options(self) -> dict[str, Any]:
         """Return what the buffer to learn from has to be made with."""
         config: OffPolicyConfig = self.config
-        options: dict[str, Any] = {"n_step": config.n_step, "gamma": config.gamma}
-        if config.prioritized:
-            alpha, beta = config.priority_alpha, config.priority_beta
-            options["sampler"] = Prioritized(alpha=alpha, beta=beta)
-        return options
+        return {"n_step": config.n_step, "gamma": config.gamma}
 
     def extras(self) -> Mapping[str, Any]:
         """Return the extra fields of the transitions that the last `explore` leads to."""

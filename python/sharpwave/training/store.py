@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sharpwave import Mix, ReplayBuffer
+from sharpwave import Mix, Prioritized, ReplayBuffer
 from sharpwave.agents import Agent, QLearning
 from sharpwave.training.config import TrainConfig
 from sharpwave.training.environments import Env, VectorEnv, frame_stack_of
@@ -73,7 +73,7 @@ def make_storage(
 
 
 def _online(env: Env | VectorEnv, agent: Agent, seed: int) -> ReplayBuffer:
-    options = {"frame_stack": frame_stack_of(env), **agent.buffer_options()}
+    options = {"frame_stack": frame_stack_of(env), **_options(agent)}
     size = agent.config.buffer_size
     try:
         return ReplayBuffer.for_env(env, size, seed=seed, **options)
@@ -82,8 +82,7 @@ def _online(env: Env | VectorEnv, agent: Agent, seed: int) -> ReplayBuffer:
 
 
 def _given(name: str, agent: Agent, seed: int) -> ReplayBuffer:
-    options = agent.buffer_options()
-    extras = options.get("extra_fields")
+    extras = agent.buffer_options().get("extra_fields")
     if extras:
         raise ValueError(
             f"data: {type(agent).__name__} learns from {', '.join(extras)} beside each transition, "
@@ -91,6 +90,7 @@ def _given(name: str, agent: Agent, seed: int) -> ReplayBuffer:
         )
     if Path(name).is_dir():
         buffer = ReplayBuffer.load(name)
+        options = agent.buffer_options()
         buffer.n_step, buffer.gamma = options["n_step"], options["gamma"]
         return buffer
     try:
@@ -106,4 +106,13 @@ def _given(name: str, agent: Agent, seed: int) -> ReplayBuffer:
         raise ValueError(
             f"data: expected a folder or the id of a Minari dataset, got {name!r}: {error}"
         ) from error
-    return ReplayBuffer.from_minari(dataset, seed=seed, **options)
+    return ReplayBuffer.from_minari(dataset, seed=seed, **_options(agent))
+
+
+def _options(agent: Agent) -> dict[str, Any]:
+    config = agent.config
+    options = agent.buffer_options()
+    if config.prioritized:
+        sampler = Prioritized(alpha=config.priority_alpha, beta=config.priority_beta)
+        options.setdefault("sampler", sampler)
+    return options
