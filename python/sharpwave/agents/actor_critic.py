@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -16,8 +17,10 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from sharpwave.agents import checks
+from sharpwave.agents.agent import Agent, Counter, Space, compiled, generators, seeded
 from sharpwave.agents.config import Check, OffPolicyConfig, optional, positive
 from sharpwave.agents.encoders import FloatArray, encoder, tensor_of
+from sharpwave.agents.flat import FlatParameters, adam
 from sharpwave.agents.networks import Perceptron
 from sharpwave.agents.numpy_twin import twin
 
@@ -193,6 +196,59 @@ class Acting:
     def _torch(self, obs: npt.NDArray[Any]) -> FloatArray:
         output = self._actor(tensor_of(obs, self._device))
         return output.cpu().numpy()  # type: ignore[no-any-return]
+
+
+class ActorCritic(Agent):
+    """What DDPG, TD3 and SAC are made of: an actor, critics and their targets, and what steps them.
+
+    A subclass has ``critics_loss`` and ``actor_loss``, which are compiled if that is wanted.
+
+    Parameters
+    ----------
+    observation_space, action_space, config
+        As for the agents.
+    outputs
+        Numbers that the actor gives for each dimension of an action.
+    seed
+        Of the initial weights, of exploration and of noise.
+    """
+
+    critics_loss: Callable[..., Any]
+    actor_loss: Callable[..., Any]
+
+    def __init__(
+        self, observation_space: Space, action_space: Space, config: Any, outputs: int, seed: int
+    ) -> None:
+        super().__init__(observation_space, action_space, config)
+        self.scale = Scale(action_space, config.device, type(self).__name__)
+        size, hidden = self.scale.size, config.hidden
+        init_seed, explore_seed, noise_seed = np.random.SeedSequence(seed).spawn(3)
+        with seeded(init_seed):
+            self.actor = Actor(observation_space, hidden, outputs * size).to(config.device)
+            self.critics = Critics(
+                observation_space, size, hidden, config.critics, config.layer_norm
+            ).to(config.device)
+        self.critics_target = copy.deepcopy(self.critics).requires_grad_(False)
+        self.rng, self.generator = generators(explore_seed, noise_seed, config.device)
+        self._actor, self._critics, self._critics_target = map(
+            FlatParameters, (self.actor, self.critics, self.critics_target)
+        )
+        self._actor_rate = config.actor_learning_rate or config.learning_rate
+        self.critics_optimizer = adam(self._critics, config.learning_rate)
+        self.actor_optimizer = adam(self._actor, self._actor_rate)
+        self.updates = Counter()
+        self._acting = Acting(self.actor, observation_space, config.device)
+        self._critics_loss = compiled(self.critics_loss, config.compile)
+        self._actor_loss = compiled(self.actor_loss, config.compile)
+
+    @property
+    def policy(self) -> nn.Module:
+        """The actor."""
+        return self.actor
+
+    def noise(self, like: Tensor) -> Tensor:
+        """Draw standard normal numbers from the agent's generator."""
+        return torch.empty_like(like).normal_(generator=self.generator)
 
 
 def squared(prediction: Tensor, target: Tensor, batch: Any) -> tuple[Tensor, Tensor]:

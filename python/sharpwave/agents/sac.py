@@ -7,7 +7,6 @@ ensembled double Q-learning" (REDQ, arXiv 2101.05982), Algorithm 1.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,17 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from sharpwave.agents import checks
-from sharpwave.agents.actor_critic import Acting, Actor, ActorCriticConfig, Critics, Scale, squared
-from sharpwave.agents.agent import (
-    Agent,
-    Counter,
-    Space,
-    Update,
-    compiled,
-    generators,
-    named,
-    seeded,
-)
+from sharpwave.agents.actor_critic import ActorCritic, ActorCriticConfig, squared
+from sharpwave.agents.agent import Space, Update, named
 from sharpwave.agents.config import Check, count, optional, positive
 from sharpwave.agents.flat import FlatParameters, adam, adam_step
 
@@ -63,7 +53,7 @@ class SACConfig(ActorCriticConfig):
     }
 
 
-class SAC(Agent):
+class SAC(ActorCritic):
     """A SAC agent for one or many environments with continuous actions.
 
     Parameters
@@ -102,38 +92,14 @@ class SAC(Agent):
         *,
         seed: int = 0,
     ) -> None:
-        super().__init__(observation_space, action_space, config or SACConfig())
-        config = self.config
-        self.scale = Scale(action_space, config.device, type(self).__name__)
-        size, hidden = self.scale.size, config.hidden
-        init_seed, explore_seed, noise_seed = np.random.SeedSequence(seed).spawn(3)
-        with seeded(init_seed):
-            self.actor = Actor(observation_space, hidden, 2 * size).to(config.device)
-            self.critics = Critics(
-                observation_space, size, hidden, config.critics, config.layer_norm
-            ).to(config.device)
-        self.critics_target = copy.deepcopy(self.critics).requires_grad_(False)
+        config = config or SACConfig()
+        super().__init__(observation_space, action_space, config, outputs=2, seed=seed)
         self.log_temperature = nn.ParameterList([torch.tensor([math.log(config.temperature)])])
         self.log_temperature.to(config.device)
-        self.rng, self.generator = generators(explore_seed, noise_seed, config.device)
-        self._actor, self._temperature = map(FlatParameters, (self.actor, self.log_temperature))
-        self._critics, self._critics_target = map(
-            FlatParameters, (self.critics, self.critics_target)
-        )
-        actor_rate = config.actor_learning_rate or config.learning_rate
-        self.critics_optimizer = adam(self._critics, config.learning_rate)
-        self.actor_optimizer = adam(self._actor, actor_rate)
-        self.temperature_optimizer = adam(self._temperature, actor_rate)
-        self.updates = Counter()
-        self._target_entropy = -size if config.target_entropy is None else config.target_entropy
-        self._acting = Acting(self.actor, observation_space, config.device)
-        self._critics_loss = compiled(self.critics_loss, config.compile)
-        self._actor_loss = compiled(self.actor_loss, config.compile)
-
-    @property
-    def policy(self) -> nn.Module:
-        """The actor."""
-        return self.actor
+        self._temperature = FlatParameters(self.log_temperature)
+        self.temperature_optimizer = adam(self._temperature, self._actor_rate)
+        entropy = config.target_entropy
+        self._target_entropy = -self.scale.size if entropy is None else entropy
 
     def parts(self) -> Mapping[str, Any]:
         """Networks, temperature, their optimizers, generators and the count of updates."""
@@ -160,13 +126,13 @@ class SAC(Agent):
         temperature = self._temperature.values.detach().exp()
         action = self.scale.to_unit(batch.action)
         loss, td_error = self._critics_loss(
-            batch, action, temperature, self._noise(action), self._members()
+            batch, action, temperature, self.noise(action), self._members()
         )
         self._critics.backward(loss)
         adam_step(self.critics_optimizer)
         logs = {"temperature": temperature.squeeze(0)}
         if self.updates.next() % config.policy_delay == 0:
-            actor_loss, log_pi = self._actor_loss(batch.obs, temperature, self._noise(action))
+            actor_loss, log_pi = self._actor_loss(batch.obs, temperature, self.noise(action))
             self._actor.backward(actor_loss)
             adam_step(self.actor_optimizer)
             if config.learn_temperature:
@@ -207,9 +173,6 @@ class SAC(Agent):
         # The gradient of -log α (log π + target entropy), whose only parameter is log α.
         self._temperature.gradient.copy_(-(log_pi + self._target_entropy))
         adam_step(self.temperature_optimizer)
-
-    def _noise(self, like: Tensor) -> Tensor:
-        return torch.empty_like(like).normal_(generator=self.generator)
 
     def _members(self) -> Any:
         number, all_of_them = self.config.target_critics, self.config.critics

@@ -14,21 +14,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sharpwave.agents.actor_critic import Acting, Actor, ActorCriticConfig, Critics, Scale, squared
-from sharpwave.agents.agent import (
-    Agent,
-    Counter,
-    Space,
-    Update,
-    compiled,
-    generators,
-    named,
-    seeded,
-)
+from sharpwave.agents.actor_critic import ActorCritic, ActorCriticConfig, squared
+from sharpwave.agents.agent import Space, Update, named
 from sharpwave.agents.config import Check, count, not_negative, optional, positive
-from sharpwave.agents.flat import FlatParameters, adam, adam_step
+from sharpwave.agents.flat import FlatParameters, adam_step
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ class TD3Config(ActorCriticConfig):
     }
 
 
-class TD3(Agent):
+class TD3(ActorCritic):
     """A TD3 agent for one or many environments with continuous actions.
 
     Parameters
@@ -96,34 +87,10 @@ class TD3(Agent):
         *,
         seed: int = 0,
     ) -> None:
-        super().__init__(observation_space, action_space, config or TD3Config())
-        config = self.config
-        self.scale = Scale(action_space, config.device, type(self).__name__)
-        init_seed, explore_seed, noise_seed = np.random.SeedSequence(seed).spawn(3)
-        with seeded(init_seed):
-            self.actor = Actor(observation_space, config.hidden, self.scale.size).to(config.device)
-            self.critics = Critics(
-                observation_space, self.scale.size, config.hidden, config.critics, config.layer_norm
-            ).to(config.device)
+        config = config or TD3Config()
+        super().__init__(observation_space, action_space, config, outputs=1, seed=seed)
         self.actor_target = copy.deepcopy(self.actor).requires_grad_(False)
-        self.critics_target = copy.deepcopy(self.critics).requires_grad_(False)
-        self.rng, self.generator = generators(explore_seed, noise_seed, config.device)
-        self._actor, self._actor_target = map(FlatParameters, (self.actor, self.actor_target))
-        self._critics, self._critics_target = map(
-            FlatParameters, (self.critics, self.critics_target)
-        )
-        rate = config.learning_rate
-        self.critics_optimizer = adam(self._critics, rate)
-        self.actor_optimizer = adam(self._actor, config.actor_learning_rate or rate)
-        self.updates = Counter()
-        self._acting = Acting(self.actor, observation_space, config.device)
-        self._critics_loss = compiled(self.critics_loss, config.compile)
-        self._actor_loss = compiled(self.actor_loss, config.compile)
-
-    @property
-    def policy(self) -> nn.Module:
-        """The actor."""
-        return self.actor
+        self._actor_target = FlatParameters(self.actor_target)
 
     def parts(self) -> Mapping[str, Any]:
         """The four networks, two optimizers, generators and the count of updates."""
@@ -147,7 +114,7 @@ class TD3(Agent):
         """Take one gradient step of the critics and, every ``policy_delay`` of them, the actor's."""
         config = self.config
         action = self.scale.to_unit(batch.action)
-        noise = torch.empty_like(action).normal_(generator=self.generator)
+        noise = self.noise(action)
         loss, td_error = self._critics_loss(batch, action, noise)
         self._critics.backward(loss)
         adam_step(self.critics_optimizer)
