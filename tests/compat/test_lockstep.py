@@ -209,7 +209,7 @@ def test_sac_for_two_hundred_updates(monkeypatch) -> None:
     monkeypatch.setattr(
         torch.distributions.normal, "_standard_normal", lambda *_, **__: noise.theirs.pop(0)
     )
-    monkeypatch.setattr(ours, "_noise", lambda _like: noise.ours.pop(0))
+    monkeypatch.setattr(ours, "noise", lambda _like: noise.ours.pop(0))
     before = [w.detach().clone() for w in weights(linears(theirs.actor))]
     for _ in range(200):
         noise.draw()
