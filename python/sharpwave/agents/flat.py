@@ -6,9 +6,15 @@ small networks the number of operations is what a gradient step costs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam as functional_adam
+
+from sharpwave.agents.encoders import FloatArray
 
 
 class FlatParameters:
@@ -48,6 +54,11 @@ class FlatParameters:
         """Move the values to those of ``other`` by a share of the way; 1 copies them."""
         with torch.no_grad():
             self.values.lerp_(other.values, share)
+
+    def numpy(self) -> FloatArray:
+        """Return the values as an array over the same memory; they are on the CPU."""
+        view: FloatArray = self.values.detach().numpy()
+        return view
 
 
 def clip(gradient: Tensor, max_norm: float) -> None:
@@ -91,3 +102,25 @@ def adam_step(optimizer: torch.optim.Adam) -> None:
         eps=group["eps"],
         maximize=False,
     )
+
+
+@contextmanager
+def native_adam(
+    parameters: FlatParameters, optimizer: torch.optim.Adam
+) -> Iterator[tuple[Any, ...]]:
+    """Lend values, gradient and Adam's state to a step that is not torch's, which is then counted.
+
+    Arrays over the optimizer's own memory: values, gradient, both moments; then the number of the
+    step, counted from 1, the learning rate, both betas and eps as they are now.
+    """
+    values = parameters.values
+    state = optimizer.state[values]
+    if not state:  # as Adam begins
+        state["step"] = torch.zeros((), dtype=torch.float32)
+        state["exp_avg"] = torch.zeros_like(values, requires_grad=False)
+        state["exp_avg_sq"] = torch.zeros_like(values, requires_grad=False)
+    vectors = (parameters.gradient, state["exp_avg"], state["exp_avg_sq"])
+    group = optimizer.param_groups[0]
+    settings = (group["lr"], *group["betas"], group["eps"])
+    yield parameters.numpy(), *(x.numpy() for x in vectors), state["step"].item() + 1, *settings
+    state["step"] += 1
