@@ -125,6 +125,6 @@ def _unknown(config: Any, plain: Mapping[str, Any], space: Space) -> str | None:
     for name, known in plain.items():
         if (value := getattr(config, name)) != known:
             return f"{name}={known!r}, got {value!r}"
-    if not isinstance(space, spaces.Box) or space.dtype != np.float32 or 0 in space.shape:
-        return f"observations of a Box of float32, got {space}"
+    if not isinstance(space, spaces.Box) or space.dtype.kind != "f" or 0 in space.shape:
+        return f"observations of a Box of floats, got {space}"
     return None
