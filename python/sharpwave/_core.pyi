@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +215,7 @@ class DqnStep:
         weight: NDArray[Any] | None,
     ) -> tuple[float, NDArray[np.float32]]: ...
 
-_Optimized = tuple[
+_Optimized: TypeAlias = tuple[
     NDArray[np.float32],
     NDArray[np.float32],
     NDArray[np.float32],

@@ -62,12 +62,10 @@ class NativeStep:
         )
 
     def __call__(self, batch: Any) -> Update:
-        with native_adam(self._parameters, self._optimizer) as (values, gradient, *adam):
+        with native_adam(self._parameters, self._optimizer) as adam:
             weight = getattr(batch, "weight", None)
             loss, td_error = self._step(
                 self._target,
-                values,
-                gradient,
                 *adam,
                 batch.obs.numpy(),
                 batch.action.numpy(),
