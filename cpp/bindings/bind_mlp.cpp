@@ -1,23 +1,16 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <string>
 #include <tuple>
 #include <vector>
 
-#include "arrays.hpp"
 #include "bindings.hpp"
 #include "release.hpp"
 #include "sharpwave/dqn_step.hpp"
-#include "sharpwave/error.hpp"
+#include "vectors.hpp"
 
 namespace sharpwave::bindings {
 namespace {
-
-// What is written has to be the caller's own memory; what is read may be converted.
-using Vector = py::array_t<float, py::array::c_style>;
-using Floats = py::array_t<float, py::array::c_style | py::array::forcecast>;
-using Integers = py::array_t<std::int64_t, py::array::c_style>;
 
 // A step, and the lock that its scratch memory needs while the interpreter is others'.
 struct Step {
@@ -29,25 +22,6 @@ struct Step {
   std::optional<float> clip;
   std::mutex lock;
 };
-
-template <typename Array>
-void check_size(const char* name, const Array& array, std::size_t expected) {
-  if (static_cast<std::size_t>(array.size()) == expected) return;
-  throw InvalidValue(std::string(name) + ": expected " + std::to_string(expected) +
-                     " values, got " + std::to_string(array.size()));
-}
-
-template <typename Number, int kFlags>
-std::span<const Number> over(const char* name, const py::array_t<Number, kFlags>& array,
-                             std::size_t expected) {
-  check_size(name, array, expected);
-  return {array.data(), expected};
-}
-
-std::span<float> into(const char* name, Vector& array, std::size_t expected) {
-  check_size(name, array, expected);
-  return {array.mutable_data(), expected};
-}
 
 std::tuple<float, Vector> take(Step& self, const Vector& target, Vector values, Vector gradient,
                                Vector exp_avg, Vector exp_avg_sq, double step, double learning_rate,

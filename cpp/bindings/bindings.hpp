@@ -10,6 +10,7 @@ void bind_prefetch(pybind11::module_& m);
 void bind_td(pybind11::module_& m);
 void bind_q_table(pybind11::module_& m);
 void bind_mlp(pybind11::module_& m);
+void bind_actor_critic(pybind11::module_& m);
 void bind_columns(pybind11::module_& m);
 void bind_sum_tree(pybind11::module_& m);
 void bind_tensors(pybind11::module_& m);

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   sharpwave::bindings::bind_td(m);
   sharpwave::bindings::bind_q_table(m);
   sharpwave::bindings::bind_mlp(m);
+  sharpwave::bindings::bind_actor_critic(m);
   sharpwave::bindings::bind_columns(m);
   sharpwave::bindings::bind_sum_tree(m);
   sharpwave::bindings::bind_tensors(m);

@@ -30,4 +30,11 @@ struct AdamVectors {
 // left as it was taken: clipped.
 void adam_step(const AdamRule& rule, double step, const AdamVectors& vectors);
 
+// All that a step takes, for those who take several.
+struct AdamStep {
+  AdamRule rule;
+  double step;
+  AdamVectors vectors;
+};
+
 }  // namespace sharpwave

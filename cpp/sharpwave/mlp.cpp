@@ -50,14 +50,37 @@ float sum_of(const float* values, std::size_t count) {
 
 }  // namespace
 
-Mlp::Mlp(const std::vector<std::size_t>& widths) {
+std::vector<std::size_t> widths_between(std::size_t inputs, std::vector<std::size_t> hidden,
+                                        std::size_t outputs) {
+  hidden.insert(hidden.begin(), inputs);
+  hidden.push_back(outputs);
+  return hidden;
+}
+
+Mlp::Mlp(const std::vector<std::size_t>& widths) : Mlp(widths, {0, 1}) {
+  for (Layer& layer : layers_) {
+    layer.by_output = layer.inputs;
+    layer.by_input = 1;
+  }
+}
+
+Mlp::Mlp(const std::vector<std::size_t>& widths, Member member) {
   if (widths.size() < 2 || std::count(widths.begin(), widths.end(), std::size_t{0}) > 0) {
     throw InvalidValue("widths: expected two or more, of at least 1 each");
   }
   for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
-    const std::size_t weights = widths[i] * widths[i + 1];
-    layers_.push_back({widths[i], widths[i + 1], parameters_, parameters_ + weights, 0, 0});
-    parameters_ += weights + widths[i + 1];
+    const std::size_t inputs = widths[i];
+    const std::size_t outputs = widths[i + 1];
+    const std::size_t biases = parameters_ + member.number * inputs * outputs;
+    layers_.push_back({.inputs = inputs,
+                       .outputs = outputs,
+                       .weight = parameters_ + member.index * inputs * outputs,
+                       .bias = biases + member.index * outputs,
+                       .by_output = 1,
+                       .by_input = outputs,
+                       .input = 0,
+                       .output = 0});
+    parameters_ = biases + member.number * outputs;
   }
   widest_ = *std::max_element(widths.begin(), widths.end());
 }
@@ -80,9 +103,14 @@ void Mlp::lay_out(std::size_t batch) {
   stride_ = stride;
 }
 
-void Mlp::see(const float* obs, std::size_t batch) {
+void Mlp::see(const float* obs, std::size_t batch) { see(obs, nullptr, 0, batch); }
+
+void Mlp::see(const float* obs, const float* action, std::size_t actions, std::size_t batch) {
   lay_out(batch);
-  transpose(obs, inputs(), batch, inputs(), at(layers_.front().input), stride_);
+  const std::size_t others = inputs() - actions;
+  float* const input = at(layers_.front().input);
+  transpose(obs, others, batch, others, input, stride_);
+  if (actions > 0) transpose(action, actions, batch, actions, input + others * stride_, stride_);
 }
 
 void Mlp::forward(const float* parameters, float* out) {
@@ -91,8 +119,8 @@ void Mlp::forward(const float* parameters, float* out) {
                        .columns = batch_,
                        .depth = layer.inputs,
                        .a = parameters + layer.weight,
-                       .a_row = layer.inputs,
-                       .a_column = 1,
+                       .a_row = layer.by_output,
+                       .a_column = layer.by_input,
                        .b = at(layer.input),
                        .b_row = stride_,
                        .c = at(layer.output),
@@ -115,41 +143,59 @@ void Mlp::backward(const float* parameters, const float* slope, float* gradient)
   }
 }
 
-// weight (out, in): slope (out, batch) by inputs (batch, in)
+void Mlp::backward_to_inputs(const float* parameters, const float* slope, std::size_t count,
+                             float* out) {
+  float* current = at(slopes_[0]);
+  float* previous = at(slopes_[1]);
+  transpose(slope, outputs(), batch_, outputs(), current, stride_);
+  for (std::size_t i = layers_.size(); i-- > 0;) {
+    by_inputs(layers_[i], parameters, current, previous, i > 0 ? 0 : inputs() - count);
+    std::swap(current, previous);
+  }
+  transpose(current, stride_, count, batch_, out, count);
+}
+
+// weight (out, in): slope (out, batch) by inputs (batch, in); of an ensemble the two change places
 void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient) const {
-  const std::size_t row = stride_of(layer.inputs);
-  transpose(at(layer.input), stride_, layer.inputs, batch_, at(rows_), row);
-  kernels().product({.rows = layer.outputs,
-                     .columns = layer.inputs,
+  const bool is_turned = layer.by_output == 1;
+  const std::size_t rows = is_turned ? layer.inputs : layer.outputs;
+  const std::size_t columns = is_turned ? layer.outputs : layer.inputs;
+  const float* const left = is_turned ? at(layer.input) : slope;
+  const float* const right = is_turned ? slope : at(layer.input);
+  const std::size_t stride = stride_of(columns);
+  transpose(right, stride_, columns, batch_, at(rows_), stride);
+  kernels().product({.rows = rows,
+                     .columns = columns,
                      .depth = batch_,
-                     .a = slope,
+                     .a = left,
                      .a_row = stride_,
                      .a_column = 1,
                      .b = at(rows_),
-                     .b_row = row,
+                     .b_row = stride,
                      .c = gradient + layer.weight,
-                     .c_row = layer.inputs,
-                     .c_room = layer.inputs});
+                     .c_row = columns,
+                     .c_room = columns});
   for (std::size_t o = 0; o < layer.outputs; ++o) {
     gradient[layer.bias + o] = sum_of(slope + o * stride_, batch_);
   }
 }
 
-// inputs (in, batch): weight^T (in, out) by slope (out, batch)
-void Mlp::by_inputs(const Layer& layer, const float* parameters, const float* slope,
-                    float* out) const {
-  kernels().product({.rows = layer.inputs,
+// inputs (in, batch): weight^T (in, out) by slope (out, batch). What lies before the first layer is
+// no ReLU.
+void Mlp::by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out,
+                    std::size_t first) const {
+  kernels().product({.rows = layer.inputs - first,
                      .columns = batch_,
                      .depth = layer.outputs,
-                     .a = parameters + layer.weight,
-                     .a_row = 1,
-                     .a_column = layer.inputs,
+                     .a = parameters + layer.weight + first * layer.by_input,
+                     .a_row = layer.by_input,
+                     .a_column = layer.by_output,
                      .b = slope,
                      .b_row = stride_,
                      .c = out,
                      .c_row = stride_,
                      .c_room = stride_,
-                     .gate = at(layer.input)});
+                     .gate = &layer == &layers_.front() ? nullptr : at(layer.input)});
 }
 
 }  // namespace sharpwave

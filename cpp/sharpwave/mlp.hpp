@@ -1,7 +1,8 @@
 #pragma once
 // A small multilayer perceptron with ReLU between its layers: its values and its gradient.
 //
-// Parameters are one vector in torch's order: of each layer the weight (out, in), then the bias.
+// Parameters are one vector in torch's order: of each layer the weight (out, in), then the bias; or
+// those of several networks together, of which this is one.
 // Inside, a batch lies in columns: weights are then read where they are, and the batch fills the
 // vectors, which the widths of small networks would not.
 //
@@ -15,10 +16,23 @@
 
 namespace sharpwave {
 
+// The widths of a network with these hidden layers.
+std::vector<std::size_t> widths_between(std::size_t inputs, std::vector<std::size_t> hidden,
+                                        std::size_t outputs);
+
+// One of an ensemble, whose vector has of each layer the weights (number, in, out), then the biases
+// (number, out).
+struct Member {
+  std::size_t index;
+  std::size_t number;
+};
+
 class Mlp {
  public:
   // THROWS InvalidValue for fewer than two widths, and for one of 0.
   explicit Mlp(const std::vector<std::size_t>& widths);
+  // Parameters and their gradient are then the ensemble's, of which this network's are used.
+  Mlp(const std::vector<std::size_t>& widths, Member member);
 
   [[nodiscard]] std::size_t inputs() const { return layers_.front().inputs; }
   [[nodiscard]] std::size_t outputs() const { return layers_.back().outputs; }
@@ -26,11 +40,16 @@ class Mlp {
 
   // The batch that the calls below are about: obs (batch, inputs). THROWS OutOfMemory.
   void see(const float* obs, std::size_t batch);
+  // Likewise of two parts: obs (batch, inputs - actions) and action (batch, actions).
+  void see(const float* obs, const float* action, std::size_t actions, std::size_t batch);
   // out (batch, outputs) = the values of it.
   void forward(const float* parameters, float* out);
   // gradient = that of sum(slope * values), slope (batch, outputs), by the parameters, which are
   // those of the last forward.
   void backward(const float* parameters, const float* slope, float* gradient);
+  // out (batch, count) = that by the last `count` inputs.
+  void backward_to_inputs(const float* parameters, const float* slope, std::size_t count,
+                          float* out);
 
  private:
   struct Layer {
@@ -38,14 +57,17 @@ class Mlp {
     std::size_t outputs;
     std::size_t weight;  // where its parameters begin
     std::size_t bias;
-    std::size_t input;   // where its inputs (inputs, batch) begin in memory
-    std::size_t output;  // and its outputs
+    std::size_t by_output;  // how far apart weights of neighbouring outputs are
+    std::size_t by_input;   // and of inputs: one of the two is 1
+    std::size_t input;      // where its inputs (inputs, batch) begin in memory
+    std::size_t output;     // and its outputs
   };
 
   void lay_out(std::size_t batch);
-  // Of a layer's outputs `slope`, the gradient by its parameters, and by its inputs.
+  // Of a layer's outputs `slope`, the gradient by its parameters, and by its inputs from one on.
   void by_parameters(const Layer& layer, const float* slope, float* gradient) const;
-  void by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out) const;
+  void by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out,
+                 std::size_t first = 0) const;
   [[nodiscard]] float* at(std::size_t place) const {
     return reinterpret_cast<float*>(memory_.data()) + place;
   }

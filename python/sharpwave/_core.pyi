@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,6 +214,79 @@ class DqnStep:
         discount: NDArray[Any],
         weight: NDArray[Any] | None,
     ) -> tuple[float, NDArray[np.float32]]: ...
+
+_Optimized: TypeAlias = tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    float,
+    float,
+    float,
+    float,
+    float,
+]
+
+class SacStep:
+    def __init__(
+        self,
+        obs: int,
+        actions: int,
+        hidden: Sequence[int],
+        critics: int,
+        log_std: tuple[float, float],
+        mean: bool,
+    ) -> None: ...
+    def step_critics(
+        self,
+        critics: _Optimized,
+        target: NDArray[np.float32],
+        actor: NDArray[np.float32],
+        obs: NDArray[Any],
+        action: NDArray[Any],
+        reward: NDArray[Any],
+        next_obs: NDArray[Any],
+        discount: NDArray[Any],
+        weight: NDArray[Any] | None,
+        noise: NDArray[Any],
+        temperature: float,
+        members: Sequence[int],
+    ) -> tuple[float, NDArray[np.float32]]: ...
+    def step_actor(
+        self,
+        actor: _Optimized,
+        critics: NDArray[np.float32],
+        obs: NDArray[Any],
+        noise: NDArray[Any],
+        temperature: float,
+    ) -> tuple[float, NDArray[np.float32]]: ...
+
+class Td3Step:
+    def __init__(
+        self,
+        obs: int,
+        actions: int,
+        hidden: Sequence[int],
+        critics: int,
+        noise: float,
+        noise_clip: float,
+    ) -> None: ...
+    def step_critics(
+        self,
+        critics: _Optimized,
+        target: NDArray[np.float32],
+        actor_target: NDArray[np.float32],
+        obs: NDArray[Any],
+        action: NDArray[Any],
+        reward: NDArray[Any],
+        next_obs: NDArray[Any],
+        discount: NDArray[Any],
+        weight: NDArray[Any] | None,
+        noise: NDArray[Any],
+    ) -> tuple[float, NDArray[np.float32]]: ...
+    def step_actor(
+        self, actor: _Optimized, critics: NDArray[np.float32], obs: NDArray[Any]
+    ) -> float: ...
 
 def tensors(columns: dict[str, Any], tensor_class: type) -> dict[str, Any] | None: ...
 def build_info() -> dict[str, Any]: ...

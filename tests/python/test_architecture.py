@@ -23,6 +23,7 @@ error rng crc32c archive schema encode kernels/cpu memory table ring episode suc
 transitions listing n_step sequence samplers/sampler samplers/eligible samplers/uniform samplers/without_replacement
 samplers/recency samplers/sum_tree samplers/prioritized samplers/ranking samplers/rank_prioritized
 samplers/any_sampler stats batch gather columns step_ring hindsight replay_buffer prefetch checkpoint td q_table adam mlp dqn_step
+critics squashed_gaussian sac_step td3_step
 """.split()
 # Files that are a part of another file's room.
 ANNEXES = {
@@ -30,6 +31,7 @@ ANNEXES = {
     "memory_windows": "memory",
     "transitions_archive": "transitions",
     "kernels/kernels": "kernels/cpu",
+    "kernels/adam": "kernels/cpu",
     "kernels/convert": "kernels/cpu",
     "kernels/gemm": "kernels/cpu",
     "kernels/large": "kernels/cpu",
@@ -40,7 +42,7 @@ ANNEXES = {
 # A Python file imports only files before it in this list; a folder is one entry.
 LAYERS = """
 _core _nest _bounds _fork field _casting errors build_info spaces autoreset samplers hindsight storage
-pinned batch columns draws sum_tree td q_table mlp checkpoint imports limiter prefetch stats _checks replay_buffer mix diagnosis doctor
+pinned batch columns draws sum_tree td q_table mlp actor_critic_steps checkpoint imports limiter prefetch stats _checks replay_buffer mix diagnosis doctor
 sharpwave compat agents training cli __main__
 """.split()
 

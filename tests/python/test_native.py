@@ -226,7 +226,7 @@ def test_settings_that_it_does_not_know_are_torchs_or_refused_by_name(name) -> N
     "space",
     [
         spaces.Discrete(3),
-        spaces.Box(-1, 1, (3,), np.float64),
+        spaces.Box(-1, 1, (3,), np.int64),
         spaces.Box(0, 255, (8, 8, 3), np.uint8),
         spaces.Dict(observation=FEATURES, action_mask=spaces.MultiBinary(4)),
     ],

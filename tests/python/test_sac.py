@@ -346,7 +346,7 @@ def test_a_temperature_that_is_not_learned_stays() -> None:
 
 
 def test_the_entropy_reaches_its_target() -> None:
-    agent = agent_of(learning_rate=5e-2, hidden=(), target_entropy=-1.0)
+    agent = agent_of(learning_rate=5e-2, hidden=(), target_entropy=-1.0, backend="torch")
     agent.critics_loss = agent._critics_loss = lambda *_: (
         0 * sum(p.sum() for p in agent.critics.parameters()),
         torch.zeros(256),

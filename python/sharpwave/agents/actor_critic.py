@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sharpwave.agents import checks
 from sharpwave.agents.agent import Agent, Counter, Space, compiled, generators, seeded
-from sharpwave.agents.config import Check, OffPolicyConfig, optional, positive
+from sharpwave.agents.config import BACKENDS, Check, OffPolicyConfig, optional, positive
 from sharpwave.agents.encoders import FloatArray, encoder, tensor_of
 from sharpwave.agents.flat import FlatParameters, adam
 from sharpwave.agents.networks import Perceptron
@@ -43,6 +43,8 @@ class ActorCriticConfig(OffPolicyConfig):
     """how far a gradient step moves the target networks to the online ones"""
     layer_norm: bool = False
     """normalise the critics' hidden layers (Ball et al. 2023)"""
+    backend: str = "auto"
+    """of the gradient step: torch, native for plain networks on the CPU, auto: the faster one"""
 
     checks: ClassVar[Mapping[str, Check]] = {
         **OffPolicyConfig.checks,
@@ -51,6 +53,7 @@ class ActorCriticConfig(OffPolicyConfig):
         "actor_learning_rate": optional(positive),
         "tau": partial(checks.number, above=0, at_most=1),
         "layer_norm": checks.flag,
+        "backend": partial(checks.choice, choices=BACKENDS),
     }
 
 

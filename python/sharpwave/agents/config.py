@@ -11,6 +11,9 @@ from sharpwave.agents import checks
 
 Check = Callable[[str, Any], Any]
 
+BACKENDS = ("auto", "torch", "native")
+"""What takes the gradient steps: torch, C++ for plain networks on the CPU, or the faster of them."""
+
 count = partial(checks.integer, at_least=1)
 share = partial(checks.number, at_least=0, at_most=1)
 positive = partial(checks.number, above=0)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from sharpwave.agents import checks
 from sharpwave.agents.config import (
+    BACKENDS,
     Check,
     OffPolicyConfig,
     count,
@@ -21,7 +22,6 @@ from sharpwave.agents.encoders import CONVOLUTIONS
 from sharpwave.agents.expected import LOSSES
 
 DISTRIBUTIONS = ("none", "c51", "qr", "iqn")
-BACKENDS = ("auto", "torch", "native")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,14 @@ small networks the number of operations is what a gradient step costs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam as functional_adam
+
+from sharpwave.agents.encoders import FloatArray
 
 
 class FlatParameters:
@@ -48,6 +53,11 @@ class FlatParameters:
         """Move the values to those of ``other`` by a share of the way; 1 copies them."""
         with torch.no_grad():
             self.values.lerp_(other.values, share)
+
+    def numpy(self) -> FloatArray:
+        """Return the values as an array over the same memory; they are on the CPU."""
+        view: FloatArray = self.values.detach().numpy()
+        return view
 
 
 def clip(gradient: Tensor, max_norm: float) -> None:
@@ -91,3 +101,35 @@ def adam_step(optimizer: torch.optim.Adam) -> None:
         eps=group["eps"],
         maximize=False,
     )
+
+
+NativeAdam = tuple[
+    FloatArray, FloatArray, FloatArray, FloatArray, float, float, float, float, float
+]
+
+
+@contextmanager
+def native_adam(parameters: FlatParameters, optimizer: torch.optim.Adam) -> Iterator[NativeAdam]:
+    """Lend values, gradient and Adam's state to a step that is not torch's, which is then counted.
+
+    Arrays over the optimizer's own memory: values, gradient, both moments; then the number of the
+    step, counted from 1, the learning rate, both betas and eps as they are now.
+    """
+    values = parameters.values
+    state = optimizer.state[values]
+    if not state:  # as Adam begins
+        state["step"] = torch.zeros((), dtype=torch.float32)
+        state["exp_avg"] = torch.zeros_like(values, requires_grad=False)
+        state["exp_avg_sq"] = torch.zeros_like(values, requires_grad=False)
+    group = optimizer.param_groups[0]
+    yield (
+        parameters.numpy(),
+        parameters.gradient.numpy(),
+        state["exp_avg"].numpy(),
+        state["exp_avg_sq"].numpy(),
+        state["step"].item() + 1,
+        group["lr"],
+        *group["betas"],
+        group["eps"],
+    )
+    state["step"] += 1

@@ -7,17 +7,16 @@ of ``torch.optim.Adam``; the optimizer keeps its state, so either step continues
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from torch import Tensor
 
 from sharpwave.agents.agent import Space, Update
 from sharpwave.agents.dqn_config import DQNConfig
-from sharpwave.agents.encoders import FloatArray
-from sharpwave.agents.flat import FlatParameters
+from sharpwave.agents.flat import FlatParameters, native_adam
 from sharpwave.mlp import HAS_VECTORS, DqnStep
 
 PLAIN: dict[str, Any] = {
@@ -57,48 +56,25 @@ class NativeStep:
         target: FlatParameters,
         optimizer: torch.optim.Adam,
     ) -> None:
-        self._optimizer, self._parameter = optimizer, online.values
-        self._vectors = (_view(target.values), _view(online.values), _view(online.gradient))
+        self._parameters, self._optimizer, self._target = online, optimizer, target.numpy()
         self._step = DqnStep(
             widths, first_action, config.double, config.loss == "huber", config.max_grad_norm
         )
 
     def __call__(self, batch: Any) -> Update:
-        exp_avg, exp_avg_sq, steps = self._state()
-        group = self._optimizer.param_groups[0]
-        beta1, beta2 = group["betas"]
-        weight = getattr(batch, "weight", None)
-        loss, td_error = self._step(
-            *self._vectors,
-            exp_avg.numpy(),
-            exp_avg_sq.numpy(),
-            steps.item() + 1,
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            batch.obs.numpy(),
-            batch.action.numpy(),
-            batch.reward.numpy(),
-            batch.next_obs.numpy(),
-            batch.discount.numpy(),
-            None if weight is None else weight.numpy(),
-        )
-        steps += 1
+        with native_adam(self._parameters, self._optimizer) as adam:
+            weight = getattr(batch, "weight", None)
+            loss, td_error = self._step(
+                self._target,
+                *adam,
+                batch.obs.numpy(),
+                batch.action.numpy(),
+                batch.reward.numpy(),
+                batch.next_obs.numpy(),
+                batch.discount.numpy(),
+                None if weight is None else weight.numpy(),
+            )
         return Update(torch.tensor(loss), torch.from_numpy(td_error))
-
-    def _state(self) -> tuple[Tensor, Tensor, Tensor]:
-        state = self._optimizer.state[self._parameter]
-        if not state:  # as Adam begins
-            state["step"] = torch.zeros((), dtype=torch.float32)
-            state["exp_avg"] = torch.zeros_like(self._parameter, requires_grad=False)
-            state["exp_avg_sq"] = torch.zeros_like(self._parameter, requires_grad=False)
-        return state["exp_avg"], state["exp_avg_sq"], state["step"]
-
-
-def _view(vector: Tensor) -> FloatArray:
-    view: FloatArray = vector.detach().numpy()
-    return view
 
 
 def native_step(
@@ -116,22 +92,37 @@ def native_step(
     ValueError
         ``backend="native"`` with a setting or a space that the native step does not know.
     """
-    unknown = _unknown(config, observation_space)
-    if config.backend == "native" and unknown:
-        raise ValueError(f"backend: native expected {unknown}; take backend='auto' or 'torch'")
-    is_fast = HAS_VECTORS and online.values.numel() * config.batch_size <= LARGEST
-    if unknown or config.backend == "torch" or (config.backend == "auto" and not is_fast):
+    products = online.values.numel() * config.batch_size
+    if not is_native(config, PLAIN, observation_space, products):
         return None
     size = int(np.prod(observation_space.shape or ()))
     widths = (size, *config.hidden, int(action_space.n))
     return NativeStep(config, widths, int(action_space.start), online, target, optimizer)
 
 
-def _unknown(config: DQNConfig, space: Space) -> str | None:
+def is_native(
+    config: Any, plain: Mapping[str, Any], space: Space, products: int, largest: int = LARGEST
+) -> bool:
+    """Say whether a native step is to be taken that knows no values but those of ``plain``.
+
+    Raises
+    ------
+    ValueError
+        ``config.backend`` is "native" and there is something that it does not know.
+    """
+    unknown = _unknown(config, plain, space)
+    if config.backend == "native" and unknown:
+        raise ValueError(f"backend: native expected {unknown}; take backend='auto' or 'torch'")
+    if unknown or config.backend == "torch":
+        return False
+    return config.backend == "native" or (HAS_VECTORS and products <= largest)
+
+
+def _unknown(config: Any, plain: Mapping[str, Any], space: Space) -> str | None:
     """What is expected instead of the first thing that the native step does not know."""
-    for name, known in PLAIN.items():
+    for name, known in plain.items():
         if (value := getattr(config, name)) != known:
             return f"{name}={known!r}, got {value!r}"
-    if not isinstance(space, spaces.Box) or space.dtype != np.float32 or 0 in space.shape:
-        return f"observations of a Box of float32, got {space}"
+    if not isinstance(space, spaces.Box) or space.dtype.kind != "f" or 0 in space.shape:
+        return f"observations of a Box of floats, got {space}"
     return None

@@ -21,6 +21,7 @@ from sharpwave.agents.actor_critic import ActorCritic, ActorCriticConfig, square
 from sharpwave.agents.agent import Space, Update, named
 from sharpwave.agents.config import Check, count, optional, positive
 from sharpwave.agents.flat import FlatParameters, adam, adam_step
+from sharpwave.agents.native_actor_critic import NativeSAC, takes_native
 
 LOG_STD = (-20.0, 2.0)
 
@@ -100,6 +101,8 @@ class SAC(ActorCritic):
         self.temperature_optimizer = adam(self._temperature, self._actor_rate)
         entropy = config.target_entropy
         self._target_entropy = -self.scale.size if entropy is None else entropy
+        losses = ("critics_loss", "actor_loss", "draw")
+        self._native = NativeSAC(self, LOG_STD) if takes_native(self, SAC, losses) else None
 
     def parts(self) -> Mapping[str, Any]:
         """Networks, temperature, their optimizers, generators and the count of updates."""
@@ -122,24 +125,36 @@ class SAC(ActorCritic):
 
     def update(self, batch: Any) -> Update:
         """Take one gradient step of the critics, the actor and the temperature."""
-        config = self.config
+        config, steps = self.config, self._native or self
         temperature = self._temperature.values.detach().exp()
         action = self.scale.to_unit(batch.action)
-        loss, td_error = self._critics_loss(
-            batch, action, temperature, self.noise(action), self._members()
-        )
-        self._critics.backward(loss)
-        adam_step(self.critics_optimizer)
+        noise, members = self.noise(action), self._members()
+        loss, td_error = steps.step_critics(batch, action, temperature, noise, members)
         logs = {"temperature": temperature.squeeze(0)}
         if self.updates.next() % config.policy_delay == 0:
-            actor_loss, log_pi = self._actor_loss(batch.obs, temperature, self.noise(action))
-            self._actor.backward(actor_loss)
-            adam_step(self.actor_optimizer)
+            actor_loss, log_pi = steps.step_actor(batch.obs, temperature, self.noise(action))
+            log_pi = log_pi.mean()
             if config.learn_temperature:
-                self._step_temperature(log_pi.detach().mean())
-            logs |= {"actor_loss": actor_loss.detach(), "entropy": -log_pi.detach().mean()}
+                self._step_temperature(log_pi)
+            logs |= {"actor_loss": actor_loss, "entropy": -log_pi}
         self._critics_target.follow(self._critics, config.tau)
-        return Update(loss.detach(), td_error, logs)
+        return Update(loss, td_error, logs)
+
+    def step_critics(
+        self, batch: Any, action: Tensor, temperature: Tensor, noise: Tensor, members: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Step the critics down their loss; return it, and the size of each TD error."""
+        loss, td_error = self._critics_loss(batch, action, temperature, noise, members)
+        self._critics.backward(loss)
+        adam_step(self.critics_optimizer)
+        return loss.detach(), td_error
+
+    def step_actor(self, obs: Tensor, temperature: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Step the actor down its loss; return it, and log π of its actions."""
+        loss, log_pi = self._actor_loss(obs, temperature, noise)
+        self._actor.backward(loss)
+        adam_step(self.actor_optimizer)
+        return loss.detach(), log_pi.detach()
 
     def critics_loss(
         self, batch: Any, action: Tensor, temperature: Tensor, noise: Tensor, members: Any

@@ -20,6 +20,7 @@ from sharpwave.agents.actor_critic import ActorCritic, ActorCriticConfig, square
 from sharpwave.agents.agent import Space, Update, named
 from sharpwave.agents.config import Check, count, not_negative, optional, positive
 from sharpwave.agents.flat import FlatParameters, adam_step
+from sharpwave.agents.native_actor_critic import NativeTD3, takes_native
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class TD3(ActorCritic):
         super().__init__(observation_space, action_space, config, outputs=1, seed=seed)
         self.actor_target = copy.deepcopy(self.actor).requires_grad_(False)
         self._actor_target = FlatParameters(self.actor_target)
+        is_native = takes_native(self, TD3, ("critics_loss", "actor_loss"), bc_alpha=None)
+        self._native = NativeTD3(self, self._actor_target) if is_native else None
 
     def parts(self) -> Mapping[str, Any]:
         """The four networks, two optimizers, generators and the count of updates."""
@@ -112,21 +115,29 @@ class TD3(ActorCritic):
 
     def update(self, batch: Any) -> Update:
         """Take one gradient step of the critics and, every ``policy_delay`` of them, the actor's."""
-        config = self.config
+        config, steps = self.config, self._native or self
         action = self.scale.to_unit(batch.action)
-        noise = self.noise(action)
+        loss, td_error = steps.step_critics(batch, action, self.noise(action))
+        logs = {}
+        if self.updates.next() % config.policy_delay == 0:
+            logs["actor_loss"] = steps.step_actor(batch.obs, action)
+            self._critics_target.follow(self._critics, config.tau)
+            self._actor_target.follow(self._actor, config.tau)
+        return Update(loss, td_error, logs)
+
+    def step_critics(self, batch: Any, action: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Step the critics down their loss; return it, and the size of each TD error."""
         loss, td_error = self._critics_loss(batch, action, noise)
         self._critics.backward(loss)
         adam_step(self.critics_optimizer)
-        logs = {}
-        if self.updates.next() % config.policy_delay == 0:
-            actor_loss = self._actor_loss(batch.obs, action)
-            self._actor.backward(actor_loss)
-            adam_step(self.actor_optimizer)
-            self._critics_target.follow(self._critics, config.tau)
-            self._actor_target.follow(self._actor, config.tau)
-            logs["actor_loss"] = actor_loss.detach()
-        return Update(loss.detach(), td_error, logs)
+        return loss.detach(), td_error
+
+    def step_actor(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Step the actor down its loss, and return it; ``action`` is what was done."""
+        loss: Tensor = self._actor_loss(obs, action)
+        self._actor.backward(loss)
+        adam_step(self.actor_optimizer)
+        return loss.detach()
 
     def critics_loss(self, batch: Any, action: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Return the critics' loss, a scalar, and the size of each TD error, (B,)."""
