@@ -71,7 +71,9 @@ def docs(session: nox.Session) -> None:
     """The site, in build/site; every warning is an error. `nox -s docs -- serve` shows it."""
     session.install("-c", "constraints.txt", ".")
     session.install("-c", "constraints.txt", "--group", "docs")
-    session.run("mkdocs", *(session.posargs or ["build", "--strict"]), env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run(
+        "mkdocs", *(session.posargs or ["build", "--strict"]), env={"NO_MKDOCS_2_WARNING": "1"}
+    )
 
 
 @nox.session

@@ -92,7 +92,11 @@ def _read_compiled(scope: Any, value: Any) -> None:
 def _borrow(scope: Any) -> None:
     """Show `prefetch = _prefetch` in a class as the method that it is."""
     for name, member in list(scope.members.items()) if scope.is_class else ():
-        if member.is_alias or not member.is_attribute or not isinstance(member.value, griffe.ExprName):
+        if (
+            member.is_alias
+            or not member.is_attribute
+            or not isinstance(member.value, griffe.ExprName)
+        ):
             continue
         found = scope.module.members.get(member.value.name)
         if found is not None and found.is_alias:
