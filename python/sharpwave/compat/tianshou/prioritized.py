@@ -13,7 +13,6 @@ from sharpwave.compat.tianshou.buffer import ReplayBuffer
 from sharpwave.compat.tianshou.manager import ReplayBufferManager, parts_of
 from sharpwave.compat.tianshou.weights import Weights
 
-
 _ROUNDED = 1e-5  # a power of float32 is no further off, relative to its size
 
 
