@@ -54,10 +54,12 @@ def one(task: str, name: str, seed: int, options: argparse.Namespace) -> Outcome
     return outcome
 
 
-def run(task: str, options: argparse.Namespace) -> dict[str, Any]:
+def run(
+    task: str, options: argparse.Namespace, contenders: Sequence[str] | None = None
+) -> dict[str, Any]:
     """All runs of a task; a contender that fails once is skipped from then on."""
     skipped: dict[str, str] = {}
-    runs: dict[str, list[Outcome]] = {name: [] for name in TASKS[task].contenders}
+    runs: dict[str, list[Outcome]] = {name: [] for name in contenders or TASKS[task].contenders}
     result = {
         "date": machine.now(),
         "machine": machine.describe(),
