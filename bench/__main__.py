@@ -22,17 +22,41 @@ TUNED_KINDS = ("sample", "stacks")
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     option = parser.add_argument
-    option("--quick", action="store_true", help="one size of each, 15 short rounds: under five minutes")
-    option("--only", type=some_of(KINDS, training.KIND), metavar="KIND,...", default=[*KINDS, training.KIND],
-           help=f"measure only these of {', '.join(KINDS)}, {training.KIND}")
-    option("--data", type=some_of(DATA), metavar="DATA,...", default=list(DATA),
-           help=f"on these of {', '.join(DATA)}")
-    option("--rows", type=int, help="rows in each buffer, whatever the data (default: its own number)")
+    option(
+        "--quick", action="store_true", help="one size of each, 15 short rounds: under five minutes"
+    )
+    option(
+        "--only",
+        type=some_of(KINDS, training.KIND),
+        metavar="KIND,...",
+        default=[*KINDS, training.KIND],
+        help=f"measure only these of {', '.join(KINDS)}, {training.KIND}",
+    )
+    option(
+        "--data",
+        type=some_of(DATA),
+        metavar="DATA,...",
+        default=list(DATA),
+        help=f"on these of {', '.join(DATA)}",
+    )
+    option(
+        "--rows", type=int, help="rows in each buffer, whatever the data (default: its own number)"
+    )
     option("--rounds", type=int, help="rounds (default 31, with --quick 15)")
-    option("--peers", type=some_of(MODULES), metavar="NAME,...", default=list(MODULES),
-           help=f"only these of {', '.join(MODULES)}")
+    option(
+        "--peers",
+        type=some_of(MODULES),
+        metavar="NAME,...",
+        default=list(MODULES),
+        help=f"only these of {', '.join(MODULES)}",
+    )
     option("--cleanrl", type=Path, help="a checkout of github.com/vwxyzjn/cleanrl")
-    option("--into", type=Path, metavar="FILE", help="put the results into this file, beside those it has")
+    option(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put the results into this file, beside those it has",
+    )
     option("--plot", type=Path, metavar="FILE", help="only draw the charts of this results file")
     return parser.parse_args()  # fmt: skip
 
@@ -66,7 +90,7 @@ def wanted(peers: list[str], part: Part) -> dict[str, dict[str, Any]]:
 
 
 def started(options: argparse.Namespace, part: Part) -> tuple[list[rounds.Worker], dict[str, Any]]:
-    """The workers of a part, and what is told of every contender."""
+    """The workers of a part, and what is known of every contender."""
     workers, contenders = [], {}
     for worker, about in rounds.start(wanted(options.peers, part), part.data, options.rows):
         if "missing" in about:
@@ -77,8 +101,8 @@ def started(options: argparse.Namespace, part: Part) -> tuple[list[rounds.Worker
         else:
             print(f"checked {worker.name}: {len(about['checked'])} operations", file=sys.stderr)
             workers.append(worker)
-        contenders[worker.name] = {k: v for k, v in about.items() if k in ("label", "version", "missing")}
-    return workers, contenders  # fmt: skip
+        contenders[worker.name] = about
+    return workers, contenders
 
 
 def measured(options: argparse.Namespace, part: Part) -> results.Result:
@@ -86,16 +110,40 @@ def measured(options: argparse.Namespace, part: Part) -> results.Result:
     count, seconds = (15, 0.01) if options.quick else (31, 0.03)
     count, begin = options.rounds or count, machine.now()
     result = results.new()
-    workers, result["contenders"] = started(options, part)
+    workers, contenders = started(options, part)
+    result["memory"] = memory_of(contenders, part)
+    told = ("label", "version", "missing")
+    result["contenders"] = {
+        name: {key: about[key] for key in told if key in about}
+        for name, about in contenders.items()
+    }
     names = list(dict.fromkeys(name for worker in workers for name in worker.operations))
     timings = rounds.measure(workers, names, count, seconds)
     for worker in workers:
         worker.close()
-    about = {"data": part.data, "kinds": list(part.kinds), "rows": options.rows or DATA[part.data].rows}
+    about = {
+        "data": part.data,
+        "kinds": list(part.kinds),
+        "rows": options.rows or DATA[part.data].rows,
+    }
     about |= {"begin": begin, "end": machine.now(), "rounds": count, "seconds": seconds}
     result["parts"] = [about | {"load": result["machine"]["load"], "quick": options.quick}]
     result["timings"] = {part.rename(name): series for name, series in timings.items()}
     return result  # fmt: skip
+
+
+def memory_of(contenders: dict[str, Any], part: Part) -> dict[str, dict[str, float]]:
+    """Bytes a row, by the sort of buffer, and by contender."""
+    found: dict[str, dict[str, float]] = {}
+    for name, about in contenders.items():
+        for sort, each in about.get("memory", {}).items():
+            own = any(
+                KINDS[kind].buffer == sort and KINDS[kind].data == part.data for kind in KINDS
+            )
+            key = sort if own else f"{sort}@{part.data}"
+            if not name.endswith(rounds.TUNED):
+                found.setdefault(key, {})[name] = each
+    return found
 
 
 def run(options: argparse.Namespace) -> tuple[Path, results.Result]:

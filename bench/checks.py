@@ -23,7 +23,14 @@ def initial_errors(rows: Rows) -> Array:
     return np.where(heavy(rows), HEAVY, LIGHT).astype(np.float32)
 
 
-def check(operation: str, loop: Loop, columns: Columns, rows: Rows | None, keeps_final: bool, held: int | None = None) -> None:
+def check(
+    operation: str,
+    loop: Loop,
+    columns: Columns,
+    rows: Rows | None,
+    keeps_final: bool,
+    held: int | None = None,
+) -> None:
     """By the operation's kind; ``held`` is how many of the rows a contender has, if not all."""
     kind = operation.split("/", maxsplit=1)[0]
     if kind in ("target", "double_target", "c51"):

@@ -103,11 +103,13 @@ class Part:
 
     def rename(self, operation: str) -> str:
         """The operation's name in the results."""
-        own = KINDS[operation.split("/")[0]].data == self.data
+        own = KINDS[operation.split("/", maxsplit=1)[0]].data == self.data
         return operation if own else f"{operation}@{self.data}"
 
 
-def parts(kinds: Iterable[str] = KINDS, data: Iterable[str] = DATA, quick: bool = False) -> list[Part]:
+def parts(
+    kinds: Iterable[str] = KINDS, data: Iterable[str] = DATA, quick: bool = False
+) -> list[Part]:
     """What to measure, data set by data set.
 
     >>> [(part.data, list(part.kinds)) for part in parts(["sample", "n_step", "target"], ["vectors", "obs4", "values"])]

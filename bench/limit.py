@@ -90,7 +90,9 @@ def make(buffer: str, rows: Rows) -> Table | limit_frames.Store:
 
 def block(size: int, widths: dict[str, int]) -> dict[str, Array]:
     """The columns of a batch, one behind the other, each on a cache line of its own."""
-    counts = {name: widths.get(name, 1) * np.dtype(dtype).itemsize for name, dtype in COLUMNS.items()}
+    counts = {
+        name: widths.get(name, 1) * np.dtype(dtype).itemsize for name, dtype in COLUMNS.items()
+    }
     memory = np.zeros(size * sum(counts.values()) + 64 * (len(COLUMNS) + 1), np.uint8)
     at = -memory.ctypes.data % 64
     columns: dict[str, Array] = {}

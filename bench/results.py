@@ -22,6 +22,7 @@ def new() -> Result:
         "parts": [],
         "contenders": {},
         "timings": {},
+        "memory": {},
     }
 
 
@@ -37,23 +38,22 @@ def build_config() -> dict[str, Any] | None:
 def merged(old: Result, added: Result) -> Result:
     """Both results in one; what was measured twice is what was measured last.
 
-    >>> one = {"machine": {"cpu": "a", "load": 1}, "parts": [1], "contenders": {"x": {"missing": "y"}}, "timings": {"add": 1}}
-    >>> two = {"machine": {"cpu": "a", "load": 2}, "parts": [2], "contenders": {"x": {"label": "X"}}, "timings": {"add": 2}}
+    >>> one = {"machine": {"cpu": "a", "load": 1}, "parts": [1], "contenders": {"x": {"missing": "y"}}, "timings": {"add": 1}, "memory": {}}
+    >>> two = {"machine": {"cpu": "a", "load": 2}, "parts": [2], "contenders": {"x": {"label": "X"}}, "timings": {"add": 2}, "memory": {}}
     >>> merged(one, two)["timings"], merged(one, two)["parts"], merged(two, one)["contenders"]
     ({'add': 2}, [1, 2], {'x': {'label': 'X'}})
     """
     here, there = ({**r["machine"], "load": 0} for r in (old, added))
     if here != there:
         raise ValueError(f"expected the machine of the file, {here}; this one is {there}")
-    present = {
-        name: about for name, about in added["contenders"].items() if "missing" not in about
-    }
+    present = {name: about for name, about in added["contenders"].items() if "missing" not in about}
     return {
         **old,
         **added,
         "parts": old["parts"] + added["parts"],
         "contenders": added["contenders"] | old["contenders"] | present,
         "timings": old["timings"] | added["timings"],
+        "memory": old["memory"] | added["memory"],
     }
 
 

@@ -57,13 +57,19 @@ class Contender:
         sorts = dict.fromkeys(kind.buffer for kind in able.values() if kind.data != "values")
         if sorts:
             self.rows = make_data(DATA[data], rows or DATA[data].rows)
-        buffers = {sort: self.module.make(sort, self.rows) for sort in sorts}
+        buffers, bytes_ = {}, {}
+        for sort in sorts:
+            before = resident()
+            buffers[sort] = self.module.make(sort, self.rows)
+            bytes_[sort] = resident() - before
+        held = min(getattr(self.module, "MOST", 2**62), len(self.rows)) if self.rows else 1
         for name, kind in able.items():
             self.loops |= dict(self.operations(name, kind, buffers.get(kind.buffer)))
         return {
             "label": self.module.label,
             "version": self.module.version(),
             "operations": list(self.loops),
+            "memory": {sort: round(total / held, 1) for sort, total in bytes_.items()},
         }
 
     def can(self, name: str, kind: Kind) -> bool:
@@ -132,7 +138,7 @@ def values_of(size: str) -> workloads.Values:
 
 def is_silent(operation: str) -> bool:
     """Whether it gives nothing back that could be checked."""
-    kind = operation.split("/")[0]
+    kind = operation.split("/", maxsplit=1)[0]
     return "add" in kind.split("_") or kind == "save" or operation.endswith("memcpy")
 
 
@@ -140,6 +146,11 @@ def timed(loop: Loop, calls: int) -> float:
     start = time.perf_counter()
     loop(calls)
     return time.perf_counter() - start
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def page_faults() -> int:

@@ -108,5 +108,3 @@ def prioritized(buffer: PrioritizedEpisodeReplayBuffer, size: int) -> dict[str, 
 
 def columns(batch: dict[str, Any]) -> dict[str, Array]:
     return {name: np.asarray(column) for name, column in batch.items()}
-
-
