@@ -112,7 +112,7 @@ def measured(options: argparse.Namespace, part: Part) -> results.Result:
     result = results.new()
     workers, contenders = started(options, part)
     result["memory"] = memory_of(contenders, part)
-    told = ("label", "version", "missing")
+    told = ("label", "version", "loses_final", "missing")
     result["contenders"] = {
         name: {key: about[key] for key in told if key in about}
         for name, about in contenders.items()

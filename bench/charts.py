@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.lines import SHORT
-from bench.peers import OURS, PEERS
+from bench.peers import LIMIT, OURS, PEERS
 from bench.tables import Row, by_speed
 
 FOLDER = Path(__file__).with_name("charts")
@@ -57,16 +57,21 @@ def speed(result: dict[str, Any], path: Path) -> bool:
 
 def memory(result: dict[str, Any], path: Path) -> bool:
     """A bar a contender: bytes of a transition of stacks of frames."""
-    found = {n: b for n, b in result.get("memory", {}).get("stacks", {}).items() if n != "limit"}
+    stacks = result.get("memory", {}).get("stacks", {})
+    # random frames do not compress: of a library that compresses they say nothing
+    found = {name: each for name, each in stacks.items() if name not in (LIMIT, "sb3_extra")}
     if OURS not in found:
         return False
     names = sorted(found, key=lambda name: found[name])
     figure, axes = canvas(len(names) + 1)
     colors = [COLORS[0] if name == OURS else COLORS[6] for name in names]
     axes.barh(range(len(names)), [found[name] / 1e3 for name in names], color=colors, height=0.6)
-    axes.set(yticks=range(len(names)), yticklabels=[label(result, name) for name in names])
+    loses = {n for n in names if "stacks" in result["contenders"][n].get("loses_final", ())}
+    labels = [label(result, name) + "*" * (name in loses) for name in names]
+    axes.set(yticks=range(len(names)), yticklabels=labels)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g} kB")
-    axes.set_title("memory of a transition of 4 × 84 × 84 stacks", color=INK, fontsize=10)
+    title = "memory of a transition of 4 × 84 × 84 stacks (* without an episode's last observation)"
+    axes.set_title(title, color=INK, fontsize=10)
     return write(figure, path)
 
 

@@ -69,6 +69,7 @@ class Contender:
             "label": self.module.label,
             "version": self.module.version(),
             "operations": list(self.loops),
+            "loses_final": list(getattr(self.module, "loses_final", ())),
             "memory": {sort: round(total / held, 1) for sort, total in bytes_.items()},
         }
 
