@@ -6,13 +6,14 @@ import argparse
 import dataclasses
 import os
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bench import charts, machine, report, results, rounds, training
 from bench.kinds import DATA, KINDS, Part, parts
-from bench.peers import MODULES, OURS
+from bench.peers import MODULES, OURS, SLOW_TO_FILL
 
 TUNABLE = ("sb3", "rlox", "cpprb", "numpy")
 # with a malloc that keeps its memory, these are measured once more
@@ -81,10 +82,11 @@ def some_of(names: Iterable[str], *others: str) -> Any:
 def wanted(peers: list[str], part: Part) -> dict[str, dict[str, Any]]:
     """The workers to start and what each is asked for; peers that allocate come again with a tuned malloc."""
     kinds = {name: dataclasses.asdict(kind) for name, kind in part.kinds.items()}
-    found = dict.fromkeys(peers, kinds)
+    is_own = all(KINDS[name].data == part.data for name in kinds)
+    here = [peer for peer in peers if is_own or not (part.quick and peer in SLOW_TO_FILL)]
+    found = dict.fromkeys(here, kinds)
     if OURS in found and "sample" not in kinds and any(k.beside for k in part.kinds.values()):
         found[OURS] = {"sample": dataclasses.asdict(KINDS["sample"])} | kinds
-    is_own = all(KINDS[name].data == part.data for name in kinds)
     tuned = {name: kinds[name] for name in TUNED_KINDS if name in kinds and is_own}
     return found | {peer + rounds.TUNED: tuned for peer in TUNABLE if peer in peers and tuned}
 
@@ -92,14 +94,19 @@ def wanted(peers: list[str], part: Part) -> dict[str, dict[str, Any]]:
 def started(options: argparse.Namespace, part: Part) -> tuple[list[rounds.Worker], dict[str, Any]]:
     """The workers of a part, and what is known of every contender."""
     workers, contenders = [], {}
-    for worker, about in rounds.start(wanted(options.peers, part), part.data, options.rows):
+    begin = time.monotonic()
+    for worker, about in rounds.start(
+        wanted(options.peers, part), part.data, options.rows or part.rows
+    ):
         if "missing" in about:
             print(f"skipped {worker.name}: {about['missing']}", file=sys.stderr)
         elif not about["operations"]:
             worker.close()
             continue
         else:
-            print(f"checked {worker.name}: {len(about['checked'])} operations", file=sys.stderr)
+            took, begin = time.monotonic() - begin, time.monotonic()
+            count = len(about["checked"])
+            print(f"checked {worker.name}: {count} operations, {took:.0f} s", file=sys.stderr)
             workers.append(worker)
         contenders[worker.name] = about
     return workers, contenders
@@ -124,10 +131,10 @@ def measured(options: argparse.Namespace, part: Part) -> results.Result:
     about = {
         "data": part.data,
         "kinds": list(part.kinds),
-        "rows": options.rows or DATA[part.data].rows,
+        "rows": options.rows or part.rows,
     }
     about |= {"begin": begin, "end": machine.now(), "rounds": count, "seconds": seconds}
-    result["parts"] = [about | {"load": result["machine"]["load"], "quick": options.quick}]
+    result["parts"] = [about | {"load": result["machine"]["load"], "quick": part.quick}]
     result["timings"] = {part.rename(name): series for name, series in timings.items()}
     return result  # fmt: skip
 
@@ -152,7 +159,8 @@ def run(options: argparse.Namespace) -> tuple[Path, results.Result]:
     path = options.into or results.path_for(result)
     if options.into and path.exists():
         result = results.read(path)
-    for part in parts(options.only, options.data, options.quick):
+    kinds = [kind for kind in options.only if kind in KINDS]
+    for part in parts(kinds, options.data, options.quick):
         print(f"{part.data}: {', '.join(part.kinds)}", file=sys.stderr)
         result = results.merged(result, measured(options, part))
         results.write(path, result)

@@ -94,12 +94,22 @@ KINDS = {
 }  # fmt: skip
 
 
+# a quick run has fewer data sets, and a third of the rows
+QUICK_DATA, QUICK_SHARE = ("vectors", "obs376", "rows4e6", "stacks", "frames", "values"), 3
+
+
 @dataclass(frozen=True)
 class Part:
     """Kinds that are measured together, on one data set."""
 
     data: str
     kinds: dict[str, Kind]
+    quick: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows a contender stores."""
+        return DATA[self.data].rows // (QUICK_SHARE if self.quick else 1)
 
     def rename(self, operation: str) -> str:
         """The operation's name in the results."""
@@ -118,8 +128,8 @@ def parts(
     found = []
     for name in data:
         chosen = {kind: sized(kind, name, quick) for kind in kinds if belongs(kind, name)}
-        if chosen:
-            found.append(Part(name, chosen))
+        if chosen and (name in QUICK_DATA or not quick):
+            found.append(Part(name, chosen, quick))
     return found
 
 

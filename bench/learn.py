@@ -90,12 +90,14 @@ def versions() -> dict[str, str]:
 
 
 def interval(values: Sequence[float]) -> str:
-    """Mean and the half-width of its 95 % interval (normal).
+    """Mean and the half-width of its 95 % interval (normal); of a single run, what it is.
 
-    >>> interval([100.0, 120.0, 110.0])
-    '110 ± 11'
+    >>> interval([100.0, 120.0, 110.0]), interval([100.0])
+    ('110 ± 11', '100')
     """
-    half = 1.96 * stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    if len(values) == 1:
+        return f"{values[0]:.0f}"
+    half = 1.96 * stdev(values) / len(values) ** 0.5
     return f"{mean(values):.0f} ± {half:.0f}"
 
 

@@ -36,24 +36,32 @@ def build_config() -> dict[str, Any] | None:
 
 
 def merged(old: Result, added: Result) -> Result:
-    """Both results in one; what was measured twice is what was measured last.
+    """Both results in one; what was measured twice is what was measured last, unless it was by fewer.
 
-    >>> one = {"machine": {"cpu": "a", "load": 1}, "parts": [1], "contenders": {"x": {"missing": "y"}}, "timings": {"add": 1}, "memory": {}}
-    >>> two = {"machine": {"cpu": "a", "load": 2}, "parts": [2], "contenders": {"x": {"label": "X"}}, "timings": {"add": 2}, "memory": {}}
+    Ratios are of one run: an operation's rounds are all of one of the two.
+
+    >>> one = {"machine": {"cpu": "a", "load": 1}, "parts": [1], "contenders": {"x": {"missing": "y"}}, "timings": {"add": {"x": 1}}, "memory": {}}
+    >>> two = {"machine": {"cpu": "a", "load": 2}, "parts": [2], "contenders": {"x": {"label": "X"}}, "timings": {"add": {"x": 2}}, "memory": {}}
     >>> merged(one, two)["timings"], merged(one, two)["parts"], merged(two, one)["contenders"]
-    ({'add': 2}, [1, 2], {'x': {'label': 'X'}})
+    ({'add': {'x': 2}}, [1, 2], {'x': {'label': 'X'}})
     """
     here, there = ({**r["machine"], "load": 0} for r in (old, added))
     if here != there:
         raise ValueError(f"expected the machine of the file, {here}; this one is {there}")
+    fewer = {
+        name
+        for name, rounds in added["timings"].items()
+        if rounds.keys() < old["timings"].get(name, {}).keys()
+    }
     present = {name: about for name, about in added["contenders"].items() if "missing" not in about}
     return {
         **old,
         **added,
         "parts": old["parts"] + added["parts"],
         "contenders": added["contenders"] | old["contenders"] | present,
-        "timings": old["timings"] | added["timings"],
-        "memory": old["memory"] | added["memory"],
+        "timings": old["timings"] | {n: r for n, r in added["timings"].items() if n not in fewer},
+        "memory": old["memory"]
+        | {s: old["memory"].get(s, {}) | m for s, m in added["memory"].items()},
     }
 
 

@@ -65,7 +65,7 @@ def interpreter(name: str) -> str:
 
 
 def start(
-    wanted: Mapping[str, Any], data: str, rows: int | None = None
+    wanted: Mapping[str, Any], data: str, rows: int = 0
 ) -> Iterator[tuple[Worker, dict[str, Any]]]:
     """Workers that have made and checked the buffers of the kinds wanted of them, each with its answer.
 

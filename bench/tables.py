@@ -82,11 +82,13 @@ def beside(operation: str, contender: str) -> Iterable[str]:
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> float:
-    """The median of the rounds' ratios.
+    """The median of the rounds' ratios; of two operations that came in different rounds, that of the medians.
 
-    >>> ratios([10.0, 30.0, 22.0], [1.0, 2.0, 2.0])
-    11.0
+    >>> ratios([10.0, 30.0, 22.0], [1.0, 2.0, 2.0]), ratios([10.0, 30.0, 22.0], [2.0])
+    (11.0, 11.0)
     """
+    if len(above) != len(below):
+        return median(above) / median(below)
     return median(a / b for a, b in zip(above, below, strict=True))
 
 
@@ -160,7 +162,8 @@ def beside_cells(result: dict[str, Any], row: Row, yardstick: Yardstick) -> list
     for ours, theirs in zip(row.operations, other.operations, strict=True):
         a, b = series(result, theirs, yardstick.contender), series(result, ours, OURS)
         if a and b:
-            found.append(ratios(a, b) if yardstick.is_share else ratios(b, a))
+            # our uniform sample may be of another part of the run
+            found.append(ratios(a, b) if yardstick.is_share else median(b) / median(a))
     if not found:
         return [span(times) if times else NONE, NONE]
     ratio = (

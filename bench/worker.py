@@ -51,12 +51,12 @@ class Contender:
         self.folder = tempfile.TemporaryDirectory(prefix="bench-")
         one_thread()
 
-    def make(self, data: str, kinds: dict[str, Any], rows: int | None = None) -> dict[str, Any]:
+    def make(self, data: str, kinds: dict[str, Any], rows: int = 0) -> dict[str, Any]:
         able = {name: Kind(**fields) for name, fields in kinds.items()}
         able = {name: kind for name, kind in able.items() if self.can(name, kind)}
         sorts = dict.fromkeys(kind.buffer for kind in able.values() if kind.data != "values")
         if sorts:
-            self.rows = make_data(DATA[data], rows or DATA[data].rows)
+            self.rows = make_data(DATA[data], rows)
         buffers, bytes_ = {}, {}
         for sort in sorts:
             before = resident()

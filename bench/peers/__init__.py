@@ -37,4 +37,6 @@ MODULES = {
     "torch": "bench.peers.torch_eager",
 }
 OURS, LIMIT = "sharpwave", "limit"
+# each row goes through much Python or a server: a quick run has them on one data set only
+SLOW_TO_FILL = ("sb3_extra", "rllib", "reverb")
 PEERS = tuple(name for name in MODULES if name not in (OURS, LIMIT))

@@ -24,7 +24,8 @@ def shared(loop: Loop) -> Loop:
     pool = ThreadPoolExecutor(2)
 
     def both(calls: int) -> Any:
-        halves = [pool.submit(loop, max(1, calls // 2)) for _ in range(2)]
-        return [half.result() for half in halves][0]
+        first, second = (pool.submit(loop, max(1, calls // 2)) for _ in range(2))
+        second.result()
+        return first.result()
 
     return both

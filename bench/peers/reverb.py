@@ -55,6 +55,8 @@ class Served:
         for i in range(size):
             step = {name: column[i] for name, column in columns.items()}
             self.write(step, float(priorities[i]))
+            if i % 100 == 99:  # "call Flush regularly"
+                self.writer.flush()
         self.writer.flush()
 
     def write(self, step: dict[str, Any], priority: float = 1.0) -> None:
