@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bench.lines import SHORT
+from bench import lines
 from bench.peers import LIMIT, OURS, PEERS
-from bench.tables import Row, by_speed
+from bench.tables import by_speed
 
 FOLDER = Path(__file__).with_name("charts")
 INK = "#123456"  # stands for the reader's colour until the file is written
@@ -24,16 +24,13 @@ MARKS = "os^DvP*X<>hd"
 def draw(result: dict[str, Any], folder: Path = FOLDER) -> list[Path]:
     """Both charts; what is not in the results is left out."""
     folder.mkdir(exist_ok=True)
-    return [
-        path
-        for name, chart in (("speed", speed), ("memory", memory))
-        if (path := folder / f"{name}.svg") and chart(result, path)
-    ]
+    charts = {folder / "speed.svg": speed, folder / "memory.svg": memory}
+    return [path for path, chart in charts.items() if chart(result, path)]
 
 
 def speed(result: dict[str, Any], path: Path) -> bool:
     """A line an operation, a mark a peer, placed at its time over ours."""
-    rivals = {title: by_speed(result, Row(title, (name,))) for name, title in SHORT.items()}
+    rivals = {row.title.removesuffix(", ms"): by_speed(result, row) for row in lines.short()}
     rivals = {title: found for title, found in rivals.items() if found}
     if not rivals:
         return False
@@ -89,7 +86,7 @@ def legend() -> dict[str, Any]:
     return {"frameon": False, "fontsize": 9, "labelcolor": INK, "handletextpad": 0.2}
 
 
-def canvas(lines: int) -> tuple[Any, Any]:
+def canvas(count: int) -> tuple[Any, Any]:
     """A figure without a background, its first line on top."""
     import matplotlib as mpl
 
@@ -97,7 +94,7 @@ def canvas(lines: int) -> tuple[Any, Any]:
     mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "bench"}
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.34 * lines), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.34 * count), layout="constrained")
     figure.patch.set_alpha(0)
     axes.patch.set_alpha(0)
     axes.invert_yaxis()
@@ -114,6 +111,6 @@ def write(figure: Any, path: Path) -> bool:
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     pyplot.close(figure)
     text = path.read_text().replace("<defs>", STYLE, 1).replace(INK, "currentColor")
-    lines = (line.rstrip() for line in text.splitlines())
-    path.write_text("\n".join(lines) + "\n")
+    stripped = (line.rstrip() for line in text.splitlines())
+    path.write_text("\n".join(stripped) + "\n")
     return True

@@ -132,10 +132,13 @@ def check_priorities(
 ) -> None:
     """A tenth of the rows has larger priorities: as many of the draws fall on them as should.
 
-    Each call gives those it drew new priorities: of all rows too few to matter.
+    Each call gives those it drew new priorities: of all rows too few to matter. A batch of more is not
+    looked at: smaller ones of the same buffer have been.
     """
     size = size_of(operation)
-    calls = max(1, (held or len(rows)) // 300 // size)
+    calls = (held or len(rows)) // 300 // size
+    if calls == 0:
+        return
     drawn = [columns(loop(1))["reward"].ravel().astype(np.int64) for _ in range(calls)]
     share = heavy(rows)[np.concatenate(drawn)].mean()
     weight = (HEAVY / LIGHT) ** ALPHA

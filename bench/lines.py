@@ -26,15 +26,26 @@ SHORT = {
     "sample/256/arrays": "sample 256, arrays",
     "add": "add a step",
     "add_16": "add a step of 16 environments",
+    "add_128": "add a step of 128 environments",
     "prioritized/256/tensors": "prioritized: sample 256, update",
     "tree/65536/arrays": "prioritized: sample 65,536, update",
     "n_step/256/tensors": "5-step returns, sample 256",
     "without_replacement/256/tensors": "without replacement, sample 256",
     "stacks/256/tensors": "256 stacks of 4 frames, 84×84",
     "sequences/64x80/tensors": "64 sequences of 80 frames",
+    "save": "save a million rows, ms",
+    "load": "load them, ms",
     "double_target/256x4/tensors": "double Q targets of 256",
     "c51/256x51/tensors": "distributional targets of 256",
 }
+
+
+def short() -> list[Row]:
+    """A line for each of `SHORT`."""
+    return [
+        Row(title, (name,), 1e6 if KINDS[name.split("/")[0]].wall else 1e3)
+        for name, title in SHORT.items()
+    ]
 
 
 def of(kinds: Iterable[str]) -> list[Row]:

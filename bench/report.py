@@ -11,7 +11,7 @@ from typing import Any
 from bench import learn, lines, training
 from bench.kinds import DATA
 from bench.rounds import TUNED
-from bench.tables import LOOP, MEMCPY, UNIFORM, Row, by_speed, number, own_cell, table
+from bench.tables import LOOP, MEMCPY, UNIFORM, by_speed, number, own_cell, table
 
 
 def faults(result: dict[str, Any], least: float = 0.05) -> str:
@@ -107,14 +107,13 @@ def short(result: dict[str, Any]) -> str:
         "| µs a call | sharpwave | peers, and how many times as long they take |",
         "| --- | ---: | --- |",
     ]
-    for operation, title in lines.SHORT.items():
-        row = Row(title, (operation,))
+    for row in lines.short():
         rivals = [
             f"{result['contenders'][peer]['label']} {number(factor, 2)}×"
             for factor, peer in by_speed(result, row)
         ]
         if rivals:
-            found.append(f"| {title} | {own_cell(result, row)} | {', '.join(rivals)} |")
+            found.append(f"| {row.title} | {own_cell(result, row)} | {', '.join(rivals)} |")
     return "\n".join(found)  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import learn
+from bench.learners.tasks import TASKS
 
 KIND = "training"
 TASK = "cartpole-dqn"
@@ -16,5 +17,5 @@ def measured(quick: bool, cleanrl: Path | None) -> dict[str, Any]:
     """The task's result: three seeds, or one that is shorter."""
     steps, seeds = (15_000, 1) if quick else (None, 3)
     options = argparse.Namespace(steps=steps, seeds=seeds, cleanrl=cleanrl)
-    contenders = [name for name in learn.TASKS[TASK].contenders if name != "compiled"]
+    contenders = [name for name in TASKS[TASK].contenders if name != "compiled"]
     return learn.run(TASK, options, contenders)
