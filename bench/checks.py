@@ -74,7 +74,7 @@ def check_batch(
             continue
         got, expected = batch[name].reshape(size, -1)[drawn], stored[index]
         if name == "next_obs" and not keeps_final:
-            goes_on = ~(rows.terminated | rows.truncated)[index]
+            goes_on = ~(rows.terminated | rows.truncated)[index] & (index < len(rows) - 1)
             got, expected = got[goes_on], expected[goes_on]
         if not np.array_equal(got, expected.reshape(got.shape)):
             raise AssertionError(f"{operation}: {name} differs from what was stored")

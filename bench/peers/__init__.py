@@ -12,6 +12,7 @@ calls, makes them, and returns the last result, so that the timed code is the co
   return loops by form: ``arrays``, ``tensors``, and ``-read`` where fields are made only when asked for;
 - ``lacks`` kinds that a function of the module is not for;
 - ``MOST`` rows that it holds, where a million would take minutes to add;
+- ``draws_ahead`` where threads of its own fill a queue between calls;
 - ``loses_final`` the kinds in which what follows an episode's last row is not what was added: it is
   left out of the check.
 

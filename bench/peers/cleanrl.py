@@ -78,6 +78,8 @@ def write(buffer: Any, rows: Rows) -> None:
             buffer.next_observations[part] = next_obs
         buffer.actions[part] = action.reshape(steps, envs, -1)
         buffer.rewards[part], buffer.dones[part] = reward, terminated
+    if buffer.optimize_memory_usage:
+        buffer.observations[0] = rows.next_obs[-1:]  # where the next row goes, which is never drawn
     buffer.full = True
 
 

@@ -25,6 +25,7 @@ from bench.workloads import Array, Loop, Rows, make_errors
 label = "Reverb"
 lacks = ("tree",)
 MOST = 100_000
+draws_ahead = True
 TABLE = "replay"
 
 

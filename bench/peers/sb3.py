@@ -73,6 +73,8 @@ def write(buffer: ReplayBuffer, rows: Rows) -> None:
         buffer.actions[part] = action.reshape(steps, envs, -1)
         buffer.rewards[part] = reward
         buffer.dones[part] = terminated | truncated
+    if buffer.optimize_memory_usage:
+        buffer.observations[0] = rows.next_obs[-1:]  # where the next row goes, which is never drawn
     buffer.full = True
 
 

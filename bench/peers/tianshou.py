@@ -63,6 +63,7 @@ def filled(buffer: ReplayBuffer, rows: Rows) -> ReplayBuffer:
         meta.terminated[part], meta.truncated[part] = terminated, truncated
         meta.done[part] = terminated | truncated
     buffer._size, buffer._insertion_idx = len(rows), 0
+    buffer.last_index[:] = len(rows) - 1  # no stack goes beyond it
     return buffer
 
 

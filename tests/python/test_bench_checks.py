@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench import checks, frames, kinds, limit, memory, rounds, workloads
+from bench.peers import PEERS
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("c++") is None and "CXX" not in os.environ, reason="limit.cpp needs a C++ compiler"
@@ -130,6 +131,32 @@ def test_our_buffers_pass_the_checks_of_every_kind() -> None:
         assert made["operations"] == names
         silent = {"add", "add_16", "add_128", "save"}
         assert set(process.ask("check")["checked"]) == set(names) - silent
+
+
+# numpy and torch are for everybody, CleanRL is a checkout, Reverb may have a Python of its own
+IMPORTED = {
+    "sb3": "stable_baselines3", "sb3_extra": "sb3_extra_buffers", "rlox": "rlox", "cpprb": "cpprb",
+    "tianshou": "tianshou", "torchrl": "torchrl", "rllib": "ray", "flashbax": "flashbax",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ["vectors", "stacks", "values"])
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_that_is_installed_passes_the_checks(name: str, data: str) -> None:
+    pytest.importorskip(IMPORTED.get(name, "torch"))
+    (part,) = kinds.parts([kind for kind in kinds.KINDS if kind != "tree"], [data], quick=True)
+    asked = {kind: dataclasses.asdict(about) for kind, about in part.kinds.items()}
+    with contextlib.closing(rounds.Worker(name)) as process:
+        try:
+            made = process.ask(
+                "make", data=data, kinds=asked, rows=3000 if data == "stacks" else 80_000
+            )
+        except ImportError as missing:
+            pytest.skip(str(missing))
+        silent = {"add", "add_16", "add_128", "save", "stacks_add"}
+        assert set(process.ask("check")["checked"]) == set(made["operations"]) - silent
+        for operation in made["operations"]:
+            assert process.ask("time", operation=operation, calls=2)["ns"] > 0
 
 
 def test_memory_is_counted_in_a_buffer_that_is_full() -> None:
