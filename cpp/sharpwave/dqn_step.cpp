@@ -1,8 +1,10 @@
 #include "sharpwave/dqn_step.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "sharpwave/error.hpp"
 #include "sharpwave/td.hpp"
@@ -24,7 +26,18 @@ Slope huber(float error) {
 
 Slope squared(float error) { return {error * error, 2 * error}; }
 
+QShape shape_of(const DqnNetwork& network, const DqnLoss& loss) {
+  return {network.widths, loss.categorical ? loss.categorical->atoms() : 1, network.is_dueling};
+}
+
 }  // namespace
+
+DqnStep::DqnStep(const DqnNetwork& network, std::int64_t first_action, DqnLoss loss)
+    : loss_(std::move(loss)),
+      network_(shape_of(network, loss_)),
+      actions_{first_action, network_.actions()} {
+  if (network.is_noisy) noisy_ = noisy_layers(shape_of(network, loss_));
+}
 
 void DqnStep::check(std::span<const std::int64_t> action) const {
   for (const std::int64_t each : action) {
@@ -35,49 +48,109 @@ void DqnStep::check(std::span<const std::int64_t> action) const {
   }
 }
 
+void DqnStep::make_room(std::size_t batch) {
+  for (auto* const values : {&values_, &next_values_, &next_choice_}) {
+    values->resize(batch * network_.outputs());
+  }
+  y_.resize(batch * (network_.outputs() / actions_.count));
+  if (!noisy_) return;
+  for (auto* const weights : {&online_weights_, &target_weights_, &by_weights_}) {
+    weights->resize(noisy_->weights());
+  }
+}
+
+const float* DqnStep::plain(const float* parameters, std::span<const float> noise,
+                            std::vector<float>& room) const {
+  if (!noisy_) return parameters;
+  noisy_->apply(parameters, noise.data(), room.data());
+  return room.data();
+}
+
 void DqnStep::target(const DqnTransitions& batch, const float* target, const float* online) {
-  mlp_.see(batch.next_obs.data(), y_.size());
-  mlp_.forward(target, next_values_.data());
+  network_.see(batch.next_obs.data(), batch.action.size());
+  network_.forward(target, next_values_.data());
   const float* chooser = next_values_.data();
   if (loss_.is_double) {
-    mlp_.forward(online, next_choice_.data());
+    network_.forward(online, next_choice_.data());
     chooser = next_choice_.data();
   }
+  if (loss_.categorical) return categorical_target(batch, chooser);
   td::double_target(batch.reward, batch.discount, {chooser, y_.size(), actions_.count},
                     next_values_.data(), y_);
 }
 
-float DqnStep::differentiate(const DqnTransitions& batch, std::span<float> td_error) {
-  const auto share = 1 / static_cast<float>(y_.size());
-  double sum = 0;
-  for (std::size_t i = 0; i < y_.size(); ++i) {
-    float* const row = values_.data() + i * actions_.count;
-    float& taken = row[actions_.place(batch.action[i])];
-    const float error = taken - y_[i];
-    td_error[i] = std::fabs(error);
-    const Slope at = loss_.is_huber ? huber(error) : squared(error);
-    const float weight = batch.weight.empty() ? 1 : batch.weight[i];
-    sum += static_cast<double>(weight * at.loss);
-    for (std::size_t a = 0; a < actions_.count; ++a) row[a] = 0;
-    taken = share * weight * at.slope;
+void DqnStep::categorical_target(const DqnTransitions& batch, const float* chooser) {
+  const std::size_t atoms = loss_.categorical->atoms();
+  for (std::size_t i = 0; i < batch.action.size(); ++i) {
+    const std::size_t row = i * network_.outputs();
+    const float* const logits = next_values_.data() + row + best(chooser + row) * atoms;
+    loss_.categorical->target(batch.reward[i], batch.discount[i], logits, y_.data() + i * atoms);
   }
-  return static_cast<float>(sum / static_cast<double>(y_.size()));
+}
+
+// NaN is larger than everything, as in torch.
+std::size_t DqnStep::best(const float* row) {
+  Categorical& categorical = *loss_.categorical;
+  std::size_t best = 0;
+  float most = categorical.value(row);
+  for (std::size_t a = 1; a < actions_.count; ++a) {
+    const float value = categorical.value(row + a * categorical.atoms());
+    if (!(value > most) && !(std::isnan(value) && !std::isnan(most))) continue;
+    best = a;
+    most = value;
+  }
+  return best;
+}
+
+DqnStep::Judged DqnStep::judge(float* taken, std::size_t row, float share) {
+  if (loss_.categorical) {
+    const float* const y = y_.data() + row * loss_.categorical->atoms();
+    const auto [loss, divergence] = loss_.categorical->differentiate(y, share, taken);
+    return {loss, divergence};
+  }
+  const float error = *taken - y_[row];
+  const auto [loss, slope] = loss_.is_huber ? huber(error) : squared(error);
+  *taken = share * slope;
+  return {loss, std::fabs(error)};
+}
+
+float DqnStep::differentiate(const DqnTransitions& batch, std::span<float> td_error) {
+  const std::size_t size = batch.action.size();
+  const auto share = 1 / static_cast<float>(size);
+  const std::size_t outputs = network_.outputs();
+  const std::size_t numbers = outputs / actions_.count;
+  double sum = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    float* const row = values_.data() + i * outputs;
+    float* const taken = row + actions_.place(batch.action[i]) * numbers;
+    const float weight = batch.weight.empty() ? 1 : batch.weight[i];
+    const Judged judged = judge(taken, i, share * weight);
+    td_error[i] = judged.td_error;
+    sum += static_cast<double>(weight * judged.loss);
+    std::fill(row, taken, 0.0F);
+    std::fill(taken + numbers, row + outputs, 0.0F);
+  }
+  return static_cast<float>(sum / static_cast<double>(size));
+}
+
+void DqnStep::backward(const float* weights, std::span<const float> noise, float* gradient) {
+  if (!noisy_) return network_.backward(weights, values_.data(), gradient);
+  network_.backward(weights, values_.data(), by_weights_.data());
+  noisy_->differentiate(by_weights_.data(), noise.data(), gradient);
 }
 
 float DqnStep::step(const DqnTransitions& batch, std::span<const float> target,
-                    const AdamVectors& online, const AdamRule& rule, double step,
-                    std::span<float> td_error) {
+                    const DqnNoise& noise, const AdamVectors& online, const AdamRule& rule,
+                    double step, std::span<float> td_error) {
   check(batch.action);
-  const std::size_t size = batch.action.size();
-  for (auto* const values : {&values_, &next_values_, &next_choice_}) {
-    values->resize(size * actions_.count);
-  }
-  y_.resize(size);
-  this->target(batch, target.data(), online.values.data());
-  mlp_.see(batch.obs.data(), size);
-  mlp_.forward(online.values.data(), values_.data());
+  make_room(batch.action.size());
+  const float* const frozen = plain(target.data(), noise.target, target_weights_);
+  const float* const weights = plain(online.values.data(), noise.online, online_weights_);
+  this->target(batch, frozen, weights);
+  network_.see(batch.obs.data(), batch.action.size());
+  network_.forward(weights, values_.data());
   const float loss = differentiate(batch, td_error);
-  mlp_.backward(online.values.data(), values_.data(), online.gradient.data());
+  backward(weights, noise.online, online.gradient.data());
   adam_step(rule, step, online);
   return loss;
 }

@@ -6,50 +6,10 @@
 
 #include "sharpwave/error.hpp"
 #include "sharpwave/kernels/cpu.hpp"
+#include "sharpwave/sum.hpp"
+#include "sharpwave/transpose.hpp"
 
 namespace sharpwave {
-namespace {
-
-// Whole lines of the cache, and an odd number of them: rows that lie a power of two apart would
-// share a few sets of the cache.
-std::size_t stride_of(std::size_t floats) {
-  constexpr std::size_t kLine = 16;
-  return (((floats + kLine - 1) / kLine) | 1) * kLine;
-}
-
-// out (columns, rows) = in (rows, columns). Four rows together are written as one vector.
-void transpose(const float* in, std::size_t in_row, std::size_t rows, std::size_t columns,
-               float* out, std::size_t out_row) {
-  constexpr std::size_t kTogether = 4;
-  std::size_t r = 0;
-  for (; r + kTogether <= rows; r += kTogether) {
-    for (std::size_t c = 0; c < columns; ++c) {
-      float values[kTogether];
-      for (std::size_t i = 0; i < kTogether; ++i) values[i] = in[(r + i) * in_row + c];
-      for (std::size_t i = 0; i < kTogether; ++i) out[c * out_row + r + i] = values[i];
-    }
-  }
-  for (; r < rows; ++r) {
-    for (std::size_t c = 0; c < columns; ++c) out[c * out_row + r] = in[r * in_row + c];
-  }
-}
-
-float sum_of(const float* values, std::size_t count) {
-  constexpr std::size_t kSums = 16;
-  float sums[kSums] = {};  // side by side, for vectors
-  std::size_t i = 0;
-  for (; i + kSums <= count; i += kSums) {
-    for (std::size_t k = 0; k < kSums; ++k) sums[k] += values[i + k];
-  }
-  for (; i < count; ++i) sums[0] += values[i];
-  for (std::size_t half = kSums / 2; half > 0; half /= 2) {
-    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
-  }
-  return sums[0];
-}
-
-}  // namespace
-
 std::vector<std::size_t> widths_between(std::size_t inputs, std::vector<std::size_t> hidden,
                                         std::size_t outputs) {
   hidden.insert(hidden.begin(), inputs);
@@ -57,12 +17,14 @@ std::vector<std::size_t> widths_between(std::size_t inputs, std::vector<std::siz
   return hidden;
 }
 
-Mlp::Mlp(const std::vector<std::size_t>& widths) : Mlp(widths, {0, 1}) {
+Mlp::Mlp(const std::vector<std::size_t>& widths) : Mlp(widths, Member{0, 1}) {
   for (Layer& layer : layers_) {
     layer.by_output = layer.inputs;
     layer.by_input = 1;
   }
 }
+
+Mlp::Mlp(const std::vector<std::size_t>& widths, Edges edges) : Mlp(widths) { edges_ = edges; }
 
 Mlp::Mlp(const std::vector<std::size_t>& widths, Member member) {
   if (widths.size() < 2 || std::count(widths.begin(), widths.end(), std::size_t{0}) > 0) {
@@ -111,9 +73,20 @@ void Mlp::see(const float* obs, const float* action, std::size_t actions, std::s
   float* const input = at(layers_.front().input);
   transpose(obs, others, batch, others, input, stride_);
   if (actions > 0) transpose(action, actions, batch, actions, input + others * stride_, stride_);
+  input_ = input;
+}
+
+void Mlp::see_columns(const float* columns, std::size_t batch) {
+  lay_out(batch);
+  input_ = columns;
 }
 
 void Mlp::forward(const float* parameters, float* out) {
+  forward_columns(parameters);
+  transpose(columns(), stride_, outputs(), batch_, out, outputs());
+}
+
+void Mlp::forward_columns(const float* parameters) {
   for (const Layer& layer : layers_) {
     kernels().product({.rows = layer.outputs,
                        .columns = batch_,
@@ -121,25 +94,31 @@ void Mlp::forward(const float* parameters, float* out) {
                        .a = parameters + layer.weight,
                        .a_row = layer.by_output,
                        .a_column = layer.by_input,
-                       .b = at(layer.input),
+                       .b = input_of(layer),
                        .b_row = stride_,
                        .c = at(layer.output),
                        .c_row = stride_,
                        .c_room = stride_,
                        .bias = parameters + layer.bias,
-                       .relu = &layer != &layers_.back()});
+                       .relu = edges_.ends_in_relu || &layer != &layers_.back()});
   }
-  transpose(at(layers_.back().output), stride_, outputs(), batch_, out, outputs());
 }
 
 void Mlp::backward(const float* parameters, const float* slope, float* gradient) {
-  float* current = at(slopes_[0]);
-  float* previous = at(slopes_[1]);
-  transpose(slope, outputs(), batch_, outputs(), current, stride_);
+  transpose(slope, outputs(), batch_, outputs(), at(slopes_[0]), stride_);
+  backward_columns(parameters, at(slopes_[0]), gradient, nullptr);
+}
+
+void Mlp::backward_columns(const float* parameters, const float* slope, float* gradient,
+                           float* out) {
+  float* free = at(slopes_[1]);
+  float* next = at(slopes_[0]);
   for (std::size_t i = layers_.size(); i-- > 0;) {
-    by_parameters(layers_[i], current, gradient);
-    if (i > 0) by_inputs(layers_[i], parameters, current, previous);
-    std::swap(current, previous);
+    by_parameters(layers_[i], slope, gradient);
+    if (i == 0 && out == nullptr) return;
+    by_inputs(layers_[i], parameters, slope, i > 0 ? free : out);
+    slope = free;
+    std::swap(free, next);
   }
 }
 
@@ -160,8 +139,8 @@ void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient)
   const bool is_turned = layer.by_output == 1;
   const std::size_t rows = is_turned ? layer.inputs : layer.outputs;
   const std::size_t columns = is_turned ? layer.outputs : layer.inputs;
-  const float* const left = is_turned ? at(layer.input) : slope;
-  const float* const right = is_turned ? slope : at(layer.input);
+  const float* const left = is_turned ? input_of(layer) : slope;
+  const float* const right = is_turned ? slope : input_of(layer);
   const std::size_t stride = stride_of(columns);
   transpose(right, stride_, columns, batch_, at(rows_), stride);
   kernels().product({.rows = rows,
@@ -180,10 +159,10 @@ void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient)
   }
 }
 
-// inputs (in, batch): weight^T (in, out) by slope (out, batch). What lies before the first layer is
-// no ReLU.
+// inputs (in, batch): weight^T (in, out) by slope (out, batch)
 void Mlp::by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out,
                     std::size_t first) const {
+  const bool is_gated = edges_.after_relu || &layer != &layers_.front();
   kernels().product({.rows = layer.inputs - first,
                      .columns = batch_,
                      .depth = layer.outputs,
@@ -195,7 +174,7 @@ void Mlp::by_inputs(const Layer& layer, const float* parameters, const float* sl
                      .c = out,
                      .c_row = stride_,
                      .c_room = stride_,
-                     .gate = &layer == &layers_.front() ? nullptr : at(layer.input)});
+                     .gate = is_gated ? input_of(layer) : nullptr});
 }
 
 }  // namespace sharpwave

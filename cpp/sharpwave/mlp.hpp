@@ -27,12 +27,20 @@ struct Member {
   std::size_t number;
 };
 
+// What a network is to others of which it is a part: whether its inputs come from a ReLU, and
+// whether its outputs go through one.
+struct Edges {
+  bool after_relu = false;
+  bool ends_in_relu = false;
+};
+
 class Mlp {
  public:
   // THROWS InvalidValue for fewer than two widths, and for one of 0.
   explicit Mlp(const std::vector<std::size_t>& widths);
   // Parameters and their gradient are then the ensemble's, of which this network's are used.
   Mlp(const std::vector<std::size_t>& widths, Member member);
+  Mlp(const std::vector<std::size_t>& widths, Edges edges);
 
   [[nodiscard]] std::size_t inputs() const { return layers_.front().inputs; }
   [[nodiscard]] std::size_t outputs() const { return layers_.back().outputs; }
@@ -51,6 +59,15 @@ class Mlp {
   void backward_to_inputs(const float* parameters, const float* slope, std::size_t count,
                           float* out);
 
+  // The same for a part of a larger network, whose batches lie in columns already (transpose.hpp):
+  // inputs (inputs, batch), which are the caller's and stay until `backward_columns` is done,
+  void see_columns(const float* columns, std::size_t batch);
+  void forward_columns(const float* parameters);
+  // the values (outputs, batch),
+  [[nodiscard]] const float* columns() const { return at(layers_.back().output); }
+  // slope (outputs, batch), and, if it is wanted, out (inputs, batch): the gradient by the inputs.
+  void backward_columns(const float* parameters, const float* slope, float* gradient, float* out);
+
  private:
   struct Layer {
     std::size_t inputs;
@@ -68,11 +85,16 @@ class Mlp {
   void by_parameters(const Layer& layer, const float* slope, float* gradient) const;
   void by_inputs(const Layer& layer, const float* parameters, const float* slope, float* out,
                  std::size_t first = 0) const;
+  [[nodiscard]] const float* input_of(const Layer& layer) const {
+    return &layer == &layers_.front() ? input_ : at(layer.input);
+  }
   [[nodiscard]] float* at(std::size_t place) const {
     return reinterpret_cast<float*>(memory_.data()) + place;
   }
 
   std::vector<Layer> layers_;
+  Edges edges_;
+  const float* input_ = nullptr;  // the first layer's, (inputs, batch)
   std::size_t parameters_ = 0;
   std::size_t widest_ = 0;
   std::size_t batch_ = 0;

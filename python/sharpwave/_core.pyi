@@ -202,6 +202,9 @@ class DqnStep:
         double: bool,
         huber: bool,
         max_norm: float | None,
+        dueling: bool,
+        noisy: bool,
+        support: tuple[int, float, float] | None,
     ) -> None: ...
     def __call__(
         self,
@@ -221,6 +224,8 @@ class DqnStep:
         next_obs: NDArray[Any],
         discount: NDArray[Any],
         weight: NDArray[Any] | None,
+        noise: NDArray[np.float32] | None,
+        target_noise: NDArray[np.float32] | None,
     ) -> tuple[float, NDArray[np.float32]]: ...
 
 _Optimized: TypeAlias = tuple[

@@ -172,8 +172,8 @@ def test_rainbows_loss_is_made_of_its_parts() -> None:
         agent.target.advantage.layers[-1].weight.mul_(3)
     twin = copy.deepcopy(agent)
     update = agent.update(batch)
-    for network in (twin.online, twin.target):
-        network.resample(twin.generator)
+    for noise in twin._noises:
+        noise.resample(twin.generator)
     with torch.no_grad():
         networks = ((twin.online, batch.obs), (twin.online, batch.next_obs))
         networks += ((twin.target, batch.next_obs),)

@@ -206,9 +206,7 @@ def test_sizes_that_do_not_fit_are_refused(name) -> None:
 # --- which backend it is
 
 OTHERS = {
-    "dueling": True,
-    "noisy": True,
-    "distribution": "c51",
+    "distribution": "qr",
     "munchausen": True,
     "cql_alpha": 0.5,
 }

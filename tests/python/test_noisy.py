@@ -15,7 +15,7 @@ pytest.importorskip("torch")
 import torch
 
 from sharpwave.agents import DQN, DQNConfig, q_network
-from sharpwave.agents.noisy import NoisyLinear
+from sharpwave.agents.noisy import FlatNoise, NoisyLinear
 from sharpwave.agents.numpy_twin import q_twin
 
 FEATURES = spaces.Box(-1, 1, (3,), np.float32)
@@ -31,7 +31,7 @@ def layer_of(inputs: int, outputs: int, seed: int = 0) -> NoisyLinear:
     layer = NoisyLinear(inputs, outputs)
     for parameter in layer.parameters():
         parameter.data.normal_(generator=generator(seed))
-    layer.resample(generator(seed + 1))
+    FlatNoise(layer).resample(generator(seed + 1))
     return layer
 
 
@@ -126,7 +126,7 @@ def test_it_starts_as_the_paper_says(inputs, sigma) -> None:
 def test_noise_is_the_signed_root_of_normal_numbers() -> None:
     n = 200_000
     layer = NoisyLinear(n, 1)
-    layer.resample(generator())
+    FlatNoise(layer).resample(generator())
     noise = layer.noise_in.double()
     # of f(x) = sign(x) sqrt|x|: E f = 0, E f^2 = E|x| = sqrt(2 / pi), E f^4 = E x^2 = 1, and the
     # deviations of their means are sqrt(0.798 / n), sqrt((1 - 0.637) / n) and sqrt(2 / n)
@@ -138,7 +138,7 @@ def test_noise_is_the_signed_root_of_normal_numbers() -> None:
 
 def test_noise_of_inputs_and_outputs_is_drawn_apart() -> None:
     layer = NoisyLinear(1_000, 1_000)
-    layer.resample(generator())
+    FlatNoise(layer).resample(generator())
     correlation = np.corrcoef(layer.noise_in, layer.noise_out)[0, 1]
     # for 1000 pairs without correlation its deviation is 0.032
     assert abs(correlation) < 5 * 0.032
@@ -149,14 +149,14 @@ def test_one_generator_gives_one_noise_and_torch_is_left_as_it_was() -> None:
     a, b, c = NoisyLinear(5, 3), NoisyLinear(5, 3), NoisyLinear(5, 3)
     before = torch.get_rng_state()
     for layer, seed in ((a, 1), (b, 1), (c, 2)):
-        layer.resample(generator(seed))
+        FlatNoise(layer).resample(generator(seed))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(noise_of(a), noise_of(b))
     assert not torch.equal(noise_of(a), noise_of(c))
-    one = generator(1)
-    a.resample(one)
+    one, noise = generator(1), FlatNoise(a)
+    noise.resample(one)
     first = noise_of(a)
-    a.resample(one)
+    noise.resample(one)
     assert not torch.isin(noise_of(a), first).any()
 
 
@@ -178,14 +178,15 @@ def test_noise_is_a_part_of_the_state_and_no_parameter() -> None:
 @pytest.mark.parametrize("hidden", [(), (8,), (16, 8)])
 def test_the_twin_in_numpy_has_the_same_noise(options, hidden) -> None:
     network = q_network(FEATURES, 3, hidden, noisy=True, **options)
-    network.resample(generator())
+    noise = FlatNoise(network)
+    noise.resample(generator())
     twin = q_twin(network)
     obs = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
     for noisy in (True, False):
         expected = network(torch.from_numpy(obs), None, noisy).detach().numpy()
         actual = np.stack([twin(row, noisy) for row in obs])
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
-    network.resample(generator(5))
+    noise.resample(generator(5))
     expected = network(torch.from_numpy(obs)).detach().numpy()
     actual = np.stack([twin(row, True) for row in obs])
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
@@ -236,8 +237,8 @@ def test_the_loss_is_under_the_noise_of_each_network() -> None:
     twin = copy.deepcopy(agent)
     loss = agent.update(batch).loss.item()
     draws = twin.generator
-    twin.online.resample(draws)
-    twin.target.resample(draws)
+    for noise in twin._noises:
+        noise.resample(draws)
     with torch.no_grad():
         best = twin.online(batch.next_obs).argmax(1)
         y = batch.reward + 0.9 * twin.target(batch.next_obs)[range(4), best]

@@ -24,6 +24,7 @@ from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
 from sharpwave.agents.native import native_step
 from sharpwave.agents.networks import QNetwork, q_network
+from sharpwave.agents.noisy import FlatNoise
 from sharpwave.agents.q_values import Distribution, QValues, distribution_of
 
 
@@ -82,12 +83,13 @@ class DQN(Agent):
         self.target = copy.deepcopy(self.online).requires_grad_(False)
         self.rng, self.generator = generators(explore_seed, noise_seed, self.config.device)
         self._online, self._target = FlatParameters(self.online), FlatParameters(self.target)
+        self._noises = [FlatNoise(x) for x in (self.online, self.target) if self.config.noisy]
         self.optimizer = adam(self._online, self.config.learning_rate, self.config.adam_eps)
         self._obs_ndim = len(masks.features_of(observation_space, self._n).shape or ())
         self._values = QValues(self.online, self.distribution, self.config.device)
         self._losses = compiled(self.losses, self.config.compile)
         given = (self.config, observation_space, action_space)
-        vectors = (self._online, self._target, self.optimizer)
+        vectors = (self._online, self._target, self._noises, self.optimizer)
         # Whoever inherits may have a loss of their own.
         self._native = native_step(*given, *vectors) if type(self) is DQN else None
 
@@ -141,11 +143,10 @@ class DQN(Agent):
 
     def update(self, batch: Any) -> Update:
         """Take one gradient step on a batch of tensors, as ``buffer.sample(n).torch()`` has it."""
+        for noise in self._noises:
+            noise.resample(self.generator)
         if self._native is not None:
             return self._native(batch)
-        if self.config.noisy:
-            self.online.resample(self.generator)
-            self.target.resample(self.generator)
         loss, td_error = self._losses(batch, *self._fractions(len(batch.reward)))
         self._online.backward(loss)
         if self.config.max_grad_norm is not None:

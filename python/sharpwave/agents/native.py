@@ -7,7 +7,7 @@ of ``torch.optim.Adam``; the optimizer keeps its state, so either step continues
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,17 +17,16 @@ from gymnasium import spaces
 from sharpwave.agents.agent import Space, Update
 from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.flat import FlatParameters, native_adam
+from sharpwave.agents.noisy import FlatNoise
 from sharpwave.mlp import HAS_VECTORS, DqnStep
 
 PLAIN: dict[str, Any] = {
     "device": "cpu",
-    "dueling": False,
-    "noisy": False,
-    "distribution": "none",
+    "distribution": ("none", "c51"),
     "munchausen": False,
     "cql_alpha": 0.0,
 }
-"""The only values of these settings that the native step knows."""
+"""The only values of these settings, or the only ones of several, that the native step knows."""
 
 LARGEST = 2**24
 """Up to so many weights times transitions "auto" takes the native step: it has one thread."""
@@ -43,6 +42,8 @@ class NativeStep:
         of its first action.
     online, target
         The parameters, on the CPU, where they stay.
+    noises
+        Of the online and of the target network, if they are noisy.
     optimizer
         Adam over the online ones. Its learning rate, betas and eps are read at every step.
     """
@@ -54,11 +55,21 @@ class NativeStep:
         first_action: int,
         online: FlatParameters,
         target: FlatParameters,
+        noises: Sequence[FlatNoise],
         optimizer: torch.optim.Adam,
     ) -> None:
         self._parameters, self._optimizer, self._target = online, optimizer, target.numpy()
+        self._noises = [noise.numpy() for noise in noises] or [None, None]
+        is_categorical = config.distribution == "c51"
         self._step = DqnStep(
-            widths, first_action, config.double, config.loss == "huber", config.max_grad_norm
+            widths,
+            first_action,
+            double=config.double,
+            huber=config.loss == "huber",
+            max_norm=config.max_grad_norm,
+            dueling=config.dueling,
+            noisy=config.noisy,
+            support=(config.atoms, config.v_min, config.v_max) if is_categorical else None,
         )
 
     def __call__(self, batch: Any) -> Update:
@@ -73,6 +84,7 @@ class NativeStep:
                 batch.next_obs.numpy(),
                 batch.discount.numpy(),
                 None if weight is None else weight.numpy(),
+                *self._noises,
             )
         return Update(torch.tensor(loss), torch.from_numpy(td_error))
 
@@ -83,6 +95,7 @@ def native_step(
     action_space: spaces.Discrete,
     online: FlatParameters,
     target: FlatParameters,
+    noises: Sequence[FlatNoise],
     optimizer: torch.optim.Adam,
 ) -> NativeStep | None:
     """Return the native step, or None where ``config.backend`` or the network leaves it to torch.
@@ -97,7 +110,8 @@ def native_step(
         return None
     size = int(np.prod(observation_space.shape or ()))
     widths = (size, *config.hidden, int(action_space.n))
-    return NativeStep(config, widths, int(action_space.start), online, target, optimizer)
+    first = int(action_space.start)
+    return NativeStep(config, widths, first, online, target, noises, optimizer)
 
 
 def is_native(
@@ -121,8 +135,9 @@ def is_native(
 def _unknown(config: Any, plain: Mapping[str, Any], space: Space) -> str | None:
     """What is expected instead of the first thing that the native step does not know."""
     for name, known in plain.items():
-        if (value := getattr(config, name)) != known:
-            return f"{name}={known!r}, got {value!r}"
+        allowed = known if isinstance(known, tuple) else (known,)
+        if (value := getattr(config, name)) not in allowed:
+            return f"{name}={' or '.join(map(repr, allowed))}, got {value!r}"
     if not isinstance(space, spaces.Box) or space.dtype.kind != "f" or 0 in space.shape:
         return f"observations of a Box of floats, got {space}"
     return None

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sharpwave.agents.encoders import Encoder, encoder
 from sharpwave.agents.iqn import QuantileEmbedding
-from sharpwave.agents.noisy import NoisyLinear, resample
+from sharpwave.agents.noisy import NoisyLinear
 
 
 class Perceptron(nn.Module):
@@ -77,10 +77,6 @@ class QNetwork(nn.Module):
             # The mean is over the actions of one observation (Wang et al. 2016, equation 9).
             output = value + output - output.mean(-2 if self.outputs > 1 else -1, keepdim=True)
         return output if self.embedding is None else output.transpose(1, 2)
-
-    def resample(self, generator: torch.Generator) -> None:
-        """Draw the noise of noisy layers anew."""
-        resample([m for m in self.modules() if isinstance(m, NoisyLinear)], generator)
 
 
 def q_network(

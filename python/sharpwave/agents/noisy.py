@@ -6,10 +6,11 @@ Fortunato et al. 2018, "Noisy networks for exploration" (arXiv 1706.10295), with
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from sharpwave.agents.encoders import FloatArray
 
 
 class NoisyLinear(nn.Linear):
@@ -25,9 +26,9 @@ class NoisyLinear(nn.Linear):
     Examples
     --------
     >>> import torch
-    >>> from sharpwave.agents.noisy import NoisyLinear
+    >>> from sharpwave.agents.noisy import FlatNoise, NoisyLinear
     >>> layer, x = NoisyLinear(4, 2), torch.ones(1, 4)
-    >>> layer.resample(torch.Generator().manual_seed(0))
+    >>> FlatNoise(layer).resample(torch.Generator().manual_seed(0))
     >>> torch.equal(layer(x), layer(x)), torch.equal(layer(x), layer(x, noisy=False))
     (True, False)
     """
@@ -52,17 +53,43 @@ class NoisyLinear(nn.Linear):
         noise = nn.functional.linear(x * self.noise_in, self.weight_sigma, self.bias_sigma)
         return y + noise * self.noise_out
 
+
+class FlatNoise:
+    """The noise of all noisy layers of some modules, which becomes views of `values`.
+
+    As `flat.FlatParameters` it follows no module that moves to another device later.
+
+    Attributes
+    ----------
+    values
+        Of each layer, in the order of the modules, ``noise_in``, then ``noise_out``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sharpwave.agents.noisy import FlatNoise, NoisyLinear
+    >>> layer = NoisyLinear(3, 2)
+    >>> noise = FlatNoise(layer)
+    >>> noise.resample(torch.Generator().manual_seed(0))
+    >>> torch.equal(noise.values, torch.cat((layer.noise_in, layer.noise_out)))
+    True
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        layers = [m for module in modules for m in module.modules() if isinstance(m, NoisyLinear)]
+        noises = [noise for layer in layers for noise in (layer.noise_in, layer.noise_out)]
+        self.values = torch.cat(noises)
+        parts = torch.split(self.values, [noise.numel() for noise in noises])
+        for noise, part in zip(noises, parts, strict=True):
+            noise.data = part
+
+    @torch.no_grad()
     def resample(self, generator: torch.Generator) -> None:
-        """Draw new noise."""
-        resample([self], generator)
+        """Draw new noise: f(e) of as many normal e as there are values, in one draw."""
+        drawn = self.values.normal_(generator=generator)
+        torch.mul(drawn.sign(), drawn.abs().sqrt_(), out=drawn)
 
-
-@torch.no_grad()
-def resample(layers: Sequence[NoisyLinear], generator: torch.Generator) -> None:
-    """Draw the noise of several layers, in one draw: f(e) of as many e as they have inputs and outputs."""
-    noises = [noise for layer in layers for noise in (layer.noise_in, layer.noise_out)]
-    sizes = [noise.numel() for noise in noises]
-    drawn = torch.empty(sum(sizes), device=noises[0].device).normal_(generator=generator)
-    drawn = drawn.sign() * drawn.abs().sqrt_()
-    for noise, part in zip(noises, torch.split(drawn, sizes), strict=True):
-        noise.copy_(part)
+    def numpy(self) -> FloatArray:
+        """Return the values as an array over the same memory; they are on the CPU."""
+        view: FloatArray = self.values.numpy()
+        return view
