@@ -80,7 +80,7 @@ def page(result: dict[str, Any]) -> str:
         table(result, lines.of(lines.DISK)),
     ]
     for data in lines.others():
-        found = table(result, lines.elsewhere(data))
+        found = table(result, lines.elsewhere(data), yardsticks=())
         parts += [f"{DATA[data].words}:", found] if found else []
     if "training" in result:
         parts.append(learn.table(training.TASK, result["training"]))

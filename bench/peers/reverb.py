@@ -66,9 +66,15 @@ class Served:
         self.writer.create_item(TABLE, priority=priority, trajectory=newest)
 
     def batches(self, size: int) -> Any:
-        """Batches without end; twice a batch is on its way, as its documentation of the option advises."""
+        """Batches without end; twice a batch is on its way, as its documentation of the option advises.
+
+        One worker: more would fill their queues while others are timed.
+        """
         data = reverb.TrajectoryDataset.from_table_signature(
-            self.address, TABLE, max_in_flight_samples_per_worker=2 * size
+            self.address,
+            TABLE,
+            max_in_flight_samples_per_worker=2 * size,
+            num_workers_per_iterator=1,
         )
         return data.batch(size).as_numpy_iterator()
 
