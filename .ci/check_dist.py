@@ -26,7 +26,9 @@ def one(folder: Path, pattern: str) -> Path:
 
 
 def missing(wanted: list[str], names: list[str]) -> list[str]:
-    return [f"{start} is missing" for start in wanted if not any(n.startswith(start) for n in names)]
+    return [
+        f"{start} is missing" for start in wanted if not any(n.startswith(start) for n in names)
+    ]
 
 
 def sdist_faults(path: Path) -> list[str]:

@@ -23,7 +23,8 @@ def rows_of(buffer: sw.ReplayBuffer, draws: int = 60) -> dict[str, np.ndarray]:
     batches = [buffer.sample(32) for _ in range(draws)]
     index, first = np.unique(np.concatenate([b.index for b in batches]), return_index=True)
     rows = {"index": index}
-    for key in (key for key in batches[0].keys() if key not in DRAWN):
+    keys = batches[0].keys()
+    for key in (key for key in keys if key not in DRAWN):
         for i, parts in enumerate(zip(*(leaves(b[key]) for b in batches), strict=True)):
             rows[f"{key}.{i}"] = np.concatenate(parts)[first]
     return rows
