@@ -29,9 +29,13 @@ RingOptions rings(const Options& options, std::size_t capacity) {
 
 template <typename Sampler>
 void add_to(Sampler& sampler, Transitions& transitions, const Steps& steps) {
+  constexpr std::size_t kAhead = 8;
+  const auto environments = steps.environments;
   std::size_t row = 0;
   for (std::size_t step = 0; step < steps.steps; ++step) {
-    for (const std::uint32_t environment : steps.environments) {
+    for (std::size_t i = 0; i < environments.size(); ++i) {
+      if (i + kAhead < environments.size()) transitions.expect(environments[i + kAhead]);
+      const std::uint32_t environment = environments[i];
       const auto place = transitions.add(steps, row++, environment);
       if constexpr (requires { sampler.added(*place); }) {
         if (place) sampler.added(*place);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "sharpwave/kernels/cpu.hpp"
+
 namespace sharpwave {
 namespace {
 
@@ -194,6 +196,18 @@ std::optional<std::uint64_t> Transitions::add(const Steps& steps, std::size_t ro
   if (!slot) return std::nullopt;
   if (!ring.is_reservoir()) episodes_[environment].forget_before(ring.oldest());
   return environment * ring.capacity() + *slot;
+}
+
+void Transitions::expect(std::size_t environment) const {
+  constexpr std::size_t kLine = 64;
+  const Ring& ring = rings_[environment];
+  const std::size_t first = environment * ring.capacity();
+  const std::size_t next = ring.size() == 0 ? 0 : ring.newest_slot() + 1;
+  const std::size_t place = first + (next == ring.capacity() ? 0 : next);
+  const Column& records = table_.records();
+  const std::byte* const record = records.row(place);
+  for (std::size_t at = 0; at < records.bytes; at += kLine) prefetch(record + at);
+  prefetch(record + records.bytes - 1);
 }
 
 // Whether the obs of `row` is the successor of the row `before`, both among the steps.

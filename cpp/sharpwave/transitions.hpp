@@ -60,6 +60,8 @@ class Transitions {
 
   // Makes room for these steps. THROWS OutOfMemory, and then nothing has changed.
   void reserve(const Steps& steps);
+  // Brings into the cache what add() of this environment will touch: environments lie far apart.
+  void expect(std::size_t environment) const;
 
   // Copies one row of the steps in, and returns its place: nothing where the row is a reset or a
   // reservoir lets it pass. REQUIRES: room from reserve().
