@@ -131,7 +131,7 @@ struct Expected {
 };
 
 Expected plain_step(const Plain& online, const Plain& target, const Batch& batch,
-                    std::int64_t first, DqnLoss rule) {
+                    std::int64_t first, const DqnLoss& rule) {
   const std::size_t size = batch.action.size();
   Expected expected{0, {}, Doubles(online.parameters.size())};
   for (std::size_t i = 0; i < size; ++i) {
@@ -218,9 +218,9 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
   constexpr std::int64_t kFirst = 5;
   for (const Widths& widths : networks()) {
     for (const std::size_t size : {1U, 33U, 128U}) {
-      for (const DqnLoss rule :
-           {DqnLoss{false, false}, {false, true}, {true, false}, {true, true}}) {
-        DqnStep step(widths, kFirst, rule);
+      for (const DqnLoss& rule :
+           {DqnLoss{false, false, {}}, {false, true, {}}, {true, false, {}}, {true, true, {}}}) {
+        DqnStep step({widths, false, false}, kFirst, rule);
         Plain online{widths, numbers(rng, step.parameters())};
         const Plain target{widths, numbers(rng, step.parameters())};
         Batch batch = random_batch(rng, size, widths, kFirst);
@@ -232,7 +232,7 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
         Floats td_error(size);
         const float loss = step.step(
             {batch.obs, batch.action, batch.reward, batch.next_obs, batch.discount, batch.weight},
-            target.parameters, {online.parameters, gradient, m, v}, kStill, 1, td_error);
+            target.parameters, {}, {online.parameters, gradient, m, v}, kStill, 1, td_error);
         check_close({loss}, {expected.loss});
         check_close(td_error, expected.td_error);
         check_close(gradient, expected.gradient);
@@ -243,7 +243,7 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
 
 TEST_CASE("dqn_step: an action that there is not changes nothing") {
   Rng rng(3);
-  DqnStep step({3, 4, 2}, -1, {true, true});
+  DqnStep step({{3, 4, 2}, false, false}, -1, {true, true, {}});
   const Floats before = numbers(rng, step.parameters());
   for (const std::int64_t wrong : {std::int64_t{-2}, std::int64_t{1}, INT64_MIN, INT64_MAX}) {
     Batch batch = random_batch(rng, 5, {3, 4, 2}, -1);
@@ -256,7 +256,7 @@ TEST_CASE("dqn_step: an action that there is not changes nothing") {
     CHECK_THROWS_AS(
         (void)step.step(
             {batch.obs, batch.action, batch.reward, batch.next_obs, batch.discount, batch.weight},
-            before, {values, gradient, m, v}, {1, 0.9, 0.999, 1e-8, {}}, 1, td_error),
+            before, {}, {values, gradient, m, v}, {1, 0.9, 0.999, 1e-8, {}}, 1, td_error),
         InvalidValue);
     CHECK(values == before);
     CHECK(m == Floats(values.size()));

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
