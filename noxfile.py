@@ -67,6 +67,16 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The site, in build/site; every warning is an error. `nox -s docs -- serve` shows it."""
+    session.install("-c", "constraints.txt", ".")
+    session.install("-c", "constraints.txt", "--group", "docs")
+    session.run(
+        "mkdocs", *(session.posargs or ["build", "--strict"]), env={"NO_MKDOCS_2_WARNING": "1"}
+    )
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """The benchmark against the peers, on a quiet machine; arguments go to it."""
     session.install("-c", "constraints.txt", ".[train,bench]")

@@ -3,129 +3,181 @@
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
+import os
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import frames, machine, report, rounds, workloads
-from bench.worker import MODULES
+from bench import charts, machine, report, results, rounds, training
+from bench.kinds import DATA, KINDS, Part, parts
+from bench.peers import MODULES, OURS, SLOW_TO_FILL
 
-RESULTS = Path(__file__).with_name("results")
 TUNABLE = ("sb3", "rlox", "cpprb", "numpy")
 # with a malloc that keeps its memory, these are measured once more
 TUNED_KINDS = ("sample", "stacks")
-# what these are compared with is our own uniform sample, in the same run
-BESIDE_UNIFORM = ("prioritized", "n_step", "without_replacement")
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="15 short rounds, under four minutes")
-    parser.add_argument("--only", type=kinds_of, metavar="KIND,...", default=list(workloads.KINDS),
-                        help=f"measure only these of {', '.join(workloads.KINDS)}")  # fmt: skip
-    parser.add_argument(
-        "--rows", type=int, default=workloads.ROWS, help="rows in each buffer (default %(default)s)"
+    option = parser.add_argument
+    option(
+        "--quick", action="store_true", help="one size of each, 15 short rounds: under five minutes"
     )
-    parser.add_argument("--frame-rows", type=int, default=frames.FRAME_ROWS,
-                        help="rows in each buffer of frames (default %(default)s)")  # fmt: skip
-    parser.add_argument("--rounds", type=int, help="rounds (default 31, with --quick 15)")
-    parser.add_argument("--peers", nargs="+", choices=list(MODULES), default=list(MODULES), metavar="NAME",
-                        help=f"only these of {', '.join(MODULES)}")  # fmt: skip
-    parser.add_argument(
-        "--out", type=Path, default=RESULTS, help="folder of the JSON (default bench/results)"
+    option(
+        "--only",
+        type=some_of(KINDS, training.KIND),
+        metavar="KIND,...",
+        default=[*KINDS, training.KIND],
+        help=f"measure only these of {', '.join(KINDS)}, {training.KIND}",
     )
-    return parser.parse_args()
+    option(
+        "--data",
+        type=some_of(DATA),
+        metavar="DATA,...",
+        default=list(DATA),
+        help=f"on these of {', '.join(DATA)}",
+    )
+    option(
+        "--rows", type=int, help="rows in each buffer, whatever the data (default: its own number)"
+    )
+    option("--rounds", type=int, help="rounds (default 31, with --quick 15)")
+    option(
+        "--peers",
+        type=some_of(MODULES),
+        metavar="NAME,...",
+        default=list(MODULES),
+        help=f"only these of {', '.join(MODULES)}",
+    )
+    option("--cleanrl", type=Path, help="a checkout of github.com/vwxyzjn/cleanrl")
+    option(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put the results into this file, beside those it has",
+    )
+    option("--plot", type=Path, metavar="FILE", help="only draw the charts of this results file")
+    return parser.parse_args()  # fmt: skip
 
 
-def kinds_of(text: str) -> list[str]:
-    """The kinds that are named, in the order of the tables.
+def some_of(names: Iterable[str], *others: str) -> Any:
+    """A parser of names, put in the order of the list.
 
-    >>> kinds_of("stacks,add")
+    >>> some_of(["add", "sample", "stacks"])("stacks,add")
     ['add', 'stacks']
     """
-    named = text.split(",")
-    if unknown := set(named) - set(workloads.KINDS):
-        raise argparse.ArgumentTypeError(f"no such kind: {', '.join(sorted(unknown))}")
-    return [kind for kind in workloads.KINDS if kind in named]
+    known = [*names, *others]
+
+    def parsed(text: str) -> list[str]:
+        named = text.split(",")
+        if unknown := set(named) - set(known):
+            raise argparse.ArgumentTypeError(f"no such thing: {', '.join(sorted(unknown))}")
+        return [name for name in known if name in named]
+
+    return parsed
 
 
-def groups(kinds: list[str]) -> list[list[str]]:
-    """Kinds that work on the same rows are measured together, by the same processes.
-
-    >>> groups(["sample", "n_step", "stacks", "td"])
-    [['sample', 'n_step'], ['stacks'], ['td']]
-    """
-    rows = dict.fromkeys(workloads.KINDS[kind].rows for kind in kinds)
-    return [[kind for kind in kinds if workloads.KINDS[kind].rows == name] for name in rows]
-
-
-def wanted(peers: list[str], kinds: list[str]) -> dict[str, list[str]]:
+def wanted(peers: list[str], part: Part) -> dict[str, dict[str, Any]]:
     """The workers to start and what each is asked for; peers that allocate come again with a tuned malloc."""
-    found = dict.fromkeys(peers, kinds)
-    if "sharpwave" in found and "sample" not in kinds and set(BESIDE_UNIFORM) & set(kinds):
-        found["sharpwave"] = ["sample", *kinds]
-    tuned = [kind for kind in kinds if kind in TUNED_KINDS]
+    kinds = {name: dataclasses.asdict(kind) for name, kind in part.kinds.items()}
+    is_own = all(KINDS[name].data == part.data for name in kinds)
+    here = [peer for peer in peers if is_own or not (part.quick and peer in SLOW_TO_FILL)]
+    found = dict.fromkeys(here, kinds)
+    if OURS in found and "sample" not in kinds and any(k.beside for k in part.kinds.values()):
+        found[OURS] = {"sample": dataclasses.asdict(KINDS["sample"])} | kinds
+    tuned = {name: kinds[name] for name in TUNED_KINDS if name in kinds and is_own}
     return found | {peer + rounds.TUNED: tuned for peer in TUNABLE if peer in peers and tuned}
 
 
-def measured(
-    options: argparse.Namespace, kinds: list[str], count: int, seconds: float
-) -> tuple[dict[str, Any], rounds.Timings]:
-    """Starts the workers of a group of kinds, and times them."""
-    is_frames = workloads.KINDS[kinds[0]].rows in ("stacks", "frames")
-    rows = options.frame_rows if is_frames else options.rows
+def started(options: argparse.Namespace, part: Part) -> tuple[list[rounds.Worker], dict[str, Any]]:
+    """The workers of a part, and what is known of every contender."""
     workers, contenders = [], {}
-    for worker, about in rounds.start(wanted(options.peers, kinds), rows):
+    begin = time.monotonic()
+    for worker, about in rounds.start(
+        wanted(options.peers, part), part.data, options.rows or part.rows
+    ):
         if "missing" in about:
             print(f"skipped {worker.name}: {about['missing']}", file=sys.stderr)
         elif not about["operations"]:
             worker.close()
             continue
         else:
-            print(f"checked {worker.name}: {len(about['checked'])} operations", file=sys.stderr)
+            took, begin = time.monotonic() - begin, time.monotonic()
+            count = len(about["checked"])
+            print(f"checked {worker.name}: {count} operations, {took:.0f} s", file=sys.stderr)
             workers.append(worker)
         contenders[worker.name] = about
-    names = dict.fromkeys(name for worker in workers for name in worker.operations)
-    timings = rounds.measure(workers, list(names), count, seconds)
+    return workers, contenders
+
+
+def measured(options: argparse.Namespace, part: Part) -> results.Result:
+    """Starts the workers of a part, and times them."""
+    count, seconds = (15, 0.01) if options.quick else (31, 0.03)
+    count, begin = options.rounds or count, machine.now()
+    result = results.new()
+    workers, contenders = started(options, part)
+    result["memory"] = memory_of(contenders, part)
+    told = ("label", "version", "loses_final", "missing")
+    result["contenders"] = {
+        name: {key: about[key] for key in told if key in about}
+        for name, about in contenders.items()
+    }
+    names = list(dict.fromkeys(name for worker in workers for name in worker.operations))
+    timings = rounds.measure(workers, names, count, seconds)
     for worker in workers:
         worker.close()
-    return contenders, timings
+    about = {
+        "data": part.data,
+        "kinds": list(part.kinds),
+        "rows": options.rows or part.rows,
+    }
+    about |= {"begin": begin, "end": machine.now(), "rounds": count, "seconds": seconds}
+    result["parts"] = [about | {"load": result["machine"]["load"], "quick": part.quick}]
+    result["timings"] = {part.rename(name): series for name, series in timings.items()}
+    return result  # fmt: skip
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Starts, checks and measures; the whole result."""
-    count = options.rounds or (15 if options.quick else 31)
-    seconds = 0.015 if options.quick else 0.03
-    result = {"date": machine.now(), "machine": machine.describe(), "build_config": build_config()}
-    result["settings"] = {
-        "kinds": options.only, "rounds": count, "seconds": seconds,
-        "rows": options.rows, "frame_rows": options.frame_rows,
-    }  # fmt: skip
-    contenders: dict[str, Any] = {}
-    timings: rounds.Timings = {}
-    for kinds in groups(options.only):
-        present, times = measured(options, kinds, count, seconds)
-        contenders = present | contenders
-        timings |= times
-    return result | {"contenders": contenders, "timings": timings}
+def memory_of(contenders: dict[str, Any], part: Part) -> dict[str, dict[str, float]]:
+    """Bytes a row, by the sort of buffer, and by contender."""
+    found: dict[str, dict[str, float]] = {}
+    for name, about in contenders.items():
+        for sort, each in about.get("memory", {}).items():
+            own = any(
+                KINDS[kind].buffer == sort and KINDS[kind].data == part.data for kind in KINDS
+            )
+            key = sort if own else f"{sort}@{part.data}"
+            if not name.endswith(rounds.TUNED):
+                found.setdefault(key, {})[name] = each
+    return found
 
 
-def build_config() -> dict[str, Any] | None:
-    """How the sharpwave under test was built."""
-    try:
-        import sharpwave
-    except ModuleNotFoundError:
-        return None
-    return dict(sharpwave.build_config())
+def run(options: argparse.Namespace) -> tuple[Path, results.Result]:
+    """Measures part by part; what is done is in the file, whatever happens to the next."""
+    result = results.new()
+    path = options.into or results.path_for(result)
+    if options.into and path.exists():
+        result = results.read(path)
+    kinds = [kind for kind in options.only if kind in KINDS]
+    for part in parts(kinds, options.data, options.quick):
+        print(f"{part.data}: {', '.join(part.kinds)}", file=sys.stderr)
+        result = results.merged(result, measured(options, part))
+        results.write(path, result)
+    if training.KIND in options.only:
+        result["training"] = training.measured(options.quick, options.cleanrl)
+        results.write(path, result)
+    return path, result
 
 
 def main() -> None:
     options = arguments()
-    result = run(options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / f"{result['date'][:10]}-{machine.slug(result['machine'])}.json"
-    path.write_text(json.dumps(result, separators=(",", ":")) + "\n")
+    if options.cleanrl:
+        os.environ["CLEANRL_CHECKOUT"] = str(options.cleanrl.resolve())
+    if options.plot:
+        print("\n".join(map(str, charts.draw(results.read(options.plot)))))
+        return
+    path, result = run(options)
     print(report.page(result))
     print(f"\nwritten to {path}", file=sys.stderr)
 

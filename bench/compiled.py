@@ -11,18 +11,10 @@ import subprocess
 from pathlib import Path
 
 from bench.frames import FRAME_BYTES
-from bench.workloads import ACTION_DIM, OBS_DIM
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
-FLAGS = (
-    "-std=c++20",
-    "-O3",
-    "-march=native",
-    f"-DOBS={OBS_DIM}",
-    f"-DACTION={ACTION_DIM}",
-    f"-DFRAME={FRAME_BYTES}",
-)
+FLAGS = ("-std=c++20", "-O3", "-march=native", f"-DFRAME={FRAME_BYTES}")
 
 
 def compiler() -> str:
@@ -42,18 +34,18 @@ def version() -> str:
 
 
 @functools.cache
-def library(*names: str) -> ctypes.CDLL:
-    """These sources as one library, from the cache when they, compiler and flags are those of the last time."""
-    sources = [HERE / name for name in names]
-    text = "".join(source.read_text() for source in sources) + version()
+def library(name: str, *flags: str) -> ctypes.CDLL:
+    """This source as a library, from the cache when it, compiler and flags are those of the last time."""
+    source = HERE / name
+    text = source.read_text() + version() + " ".join(flags)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    path = CACHE / f"{sources[0].stem}-{key}.so"
+    path = CACHE / f"{source.stem}-{key}.so"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
         (CACHE / ".gitignore").write_text("*\n")
         scratch = path.with_suffix(f".{os.getpid()}")
-        command = [compiler(), *FLAGS, "-shared", "-fPIC", *map(str, sources), "-o", str(scratch)]
+        command = [compiler(), *FLAGS, *flags, "-shared", "-fPIC", str(source), "-o", str(scratch)]
         if subprocess.run(command, check=False).returncode != 0:
-            raise ImportError(f"{names[0]} does not compile here; it is written for GCC")
+            raise ImportError(f"{name} does not compile here; it is written for GCC")
         scratch.replace(path)
     return ctypes.CDLL(str(path))

@@ -11,7 +11,6 @@ from bench.workloads import Array, Rows, make_ends
 
 SIDE, DEPTH = 84, 4
 FRAME_BYTES = SIDE * SIDE
-FRAME_ROWS = 100_000
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,12 @@ def one(task: str, name: str, seed: int, options: argparse.Namespace) -> Outcome
     return outcome
 
 
-def run(task: str, options: argparse.Namespace) -> dict[str, Any]:
+def run(
+    task: str, options: argparse.Namespace, contenders: Sequence[str] | None = None
+) -> dict[str, Any]:
     """All runs of a task; a contender that fails once is skipped from then on."""
     skipped: dict[str, str] = {}
-    runs: dict[str, list[Outcome]] = {name: [] for name in TASKS[task].contenders}
+    runs: dict[str, list[Outcome]] = {name: [] for name in contenders or TASKS[task].contenders}
     result = {
         "date": machine.now(),
         "machine": machine.describe(),
@@ -88,12 +90,14 @@ def versions() -> dict[str, str]:
 
 
 def interval(values: Sequence[float]) -> str:
-    """Mean and the half-width of its 95 % interval (normal).
+    """Mean and the half-width of its 95 % interval (normal); of a single run, what it is.
 
-    >>> interval([100.0, 120.0, 110.0])
-    '110 ± 11'
+    >>> interval([100.0, 120.0, 110.0]), interval([100.0])
+    ('110 ± 11', '100')
     """
-    half = 1.96 * stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    if len(values) == 1:
+        return f"{values[0]:.0f}"
+    half = 1.96 * stdev(values) / len(values) ** 0.5
     return f"{mean(values):.0f} ± {half:.0f}"
 
 

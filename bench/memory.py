@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 
 import sharpwave as sw
 from bench.frames import DEPTH, SIDE, make_stacks
 from bench.peers import sharpwave
+from bench.worker import resident
 from bench.workloads import Rows
 
 PART = 1000
@@ -35,11 +35,6 @@ def part(rows: int, seed: int) -> Rows:
     truncated = made.truncated.copy()
     truncated[-1] = not made.terminated[-1]
     return dataclasses.replace(made, truncated=truncated)
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def measure(count: int) -> dict[str, float]:

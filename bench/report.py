@@ -8,18 +8,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import learn, lines, training
+from bench.kinds import DATA
 from bench.rounds import TUNED
-from bench.tables import (
-    LOOP,
-    MEMCPY,
-    UNIFORM,
-    buffer_rows,
-    frame_rows,
-    kind_rows,
-    replay_rows,
-    table,
-    td_rows,
-)
+from bench.tables import LOOP, MEMCPY, UNIFORM, by_speed, number, own_cell, table
 
 
 def faults(result: dict[str, Any], least: float = 0.05) -> str:
@@ -49,18 +41,17 @@ def waited(result: dict[str, Any]) -> str:
 
 def headline(result: dict[str, Any]) -> str:
     """Machine, protocol, versions, who is missing."""
-    machine, settings = result["machine"], result["settings"]
+    machine, parts = result["machine"], result["parts"]
     where = (
         f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['kernel']}, Python {machine['python']}"
     )
-    how = f"{settings['rounds']} rounds of about {1e3 * settings['seconds']:.0f} ms"
-    about = f"{result['date'][:10]}, {where}. {how}, {settings['rows']:,} rows"
-    about += f", {settings['frame_rows']:,} of frames. " if "frame_rows" in settings else ". "
-    about += f"Load {machine['load']} before; {waited(result)}"
+    how = sorted({f"{p['rounds']} rounds of about {1e3 * p['seconds']:.0f} ms" for p in parts})
+    load = max(part["load"] for part in parts)
+    about = f"{result['date'][:10]}, {where}. {', '.join(how)}. Load {load} at most before; {waited(result)}"
     missing = [
         f"{name} ({entry['missing']})"
         for name, entry in result["contenders"].items()
-        if "missing" in entry
+        if "missing" in entry and not name.endswith(TUNED)
     ]
     skipped = [f"Skipped: {', '.join(missing)}."] if missing else []
     return "\n\n".join([about, versions(result), *skipped])
@@ -77,31 +68,53 @@ def versions(result: dict[str, Any]) -> str:
 
 def page(result: dict[str, Any]) -> str:
     """Everything, as printed at the end of ``python -m bench``."""
-    plain = [row for row in buffer_rows() if row.operations[0].endswith(("arrays", "tensors"))]
-    plain += kind_rows("stacks")
+    plain = lines.of(("sample", "stacks"))
+    plain = [row for row in plain if row.operations[0].endswith(("arrays", "tensors"))]
     tuned = table(result, plain, TUNED)
     parts = [
         headline(result),
-        table(result, buffer_rows()),
-        table(result, replay_rows(), yardsticks=(UNIFORM,)),
-        table(result, frame_rows(), yardsticks=(LOOP, MEMCPY)),
-        table(result, td_rows()),
+        table(result, lines.of(lines.UNIFORM)),
+        table(result, lines.of(lines.REPLAY), yardsticks=(UNIFORM,)),
+        table(result, lines.of(lines.FRAMES), yardsticks=(LOOP, MEMCPY)),
+        table(result, lines.of(lines.TARGETS)),
+        table(result, lines.of(lines.DISK)),
     ]
+    for data in lines.others():
+        found = table(result, lines.elsewhere(data), yardsticks=())
+        parts += [f"{DATA[data].words}:", found] if found else []
+    if "training" in result:
+        parts.append(learn.table(training.TASK, result["training"]))
     if tuned:
         parts += ["The same with a tuned malloc in the peers' processes:", tuned]
-    parts.append(faults(result))
+    parts += [faults(result), slower(result)]
     return "\n\n".join(part for part in parts if part)
 
 
-def short(result: dict[str, Any]) -> str:
-    """One table for a front page."""
-    rows = [row for row in buffer_rows() if "-read" not in row.operations[0]]
-    rows += [
-        row
-        for row in td_rows()
-        if row.title.startswith("`target`") and row.title.endswith("tensors in")
+def slower(result: dict[str, Any]) -> str:
+    """Where a peer is faster than ours."""
+    found = [
+        f"{row.title} ({row.operations[0]}): {result['contenders'][peer]['label']} {factor:.2f}×"
+        for row in lines.everything()
+        for factor, peer in by_speed(result, row)
+        if factor < 1
     ]
-    return table(result, rows)
+    return f"Slower than a peer: {'; '.join(found) if found else 'none'}."
+
+
+def short(result: dict[str, Any]) -> str:
+    """One table for a front page: ours, and every peer by its speed."""
+    found = [
+        "| µs a call | sharpwave | peers, and how many times as long they take |",
+        "| --- | ---: | --- |",
+    ]
+    for row in lines.short():
+        rivals = [
+            f"{result['contenders'][peer]['label']} {number(factor, 2)}×"
+            for factor, peer in by_speed(result, row)
+        ]
+        if rivals:
+            found.append(f"| {row.title} | {own_cell(result, row)} | {', '.join(rivals)} |")
+    return "\n".join(found)  # fmt: skip
 
 
 def replaced(text: str, block: str) -> str:

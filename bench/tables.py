@@ -12,32 +12,20 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-from bench.workloads import ACTIONS, BATCHES, FORMS, KINDS, SAMPLE_FORMS, TD_NAMES
+from bench.kinds import KINDS
+from bench.peers import LIMIT, OURS, PEERS
 
-OURS, LIMIT = "sharpwave", "limit"
-PEERS = ("sb3", "rlox", "cpprb", "tianshou", "numpy", "torch")
-FORM_WORDS = {
-    "arrays": "arrays out",
-    "arrays-read": "arrays out, every field read",
-    "tensors": "tensors out",
-    "tensors-read": "tensors out, every field read",
-}
-KIND_WORDS = {
-    "prioritized": "`sample({})` and `update_priorities`, prioritized",
-    "n_step": "`sample({})`, 5-step",
-    "without_replacement": "`sample({})`, without replacement",
-    "stacks": "`sample({})`, stacks of 4 frames",
-    "sequences": "`sample_sequences`, {} frames",
-}
+UNITS = {1e3: "µs", 1e6: "ms"}
 NONE = "–"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: its title and the operations it stands for."""
+    """A line of the table: its title and the operations it stands for; ``unit`` is how many ns a number is."""
 
     title: str
     operations: tuple[str, ...]
+    unit: float = 1e3
 
 
 @dataclass(frozen=True)
@@ -65,49 +53,16 @@ UNIFORM = Yardstick(
 )
 
 
-def kind_rows(kind: str, forms: Sequence[str] | None = None) -> list[Row]:
-    """The rows of a kind, one an operation."""
-    sizes, words = KINDS[kind].sizes, KIND_WORDS.get(kind, "`sample({})`")
-    return [
-        Row(f"{words.format(size)}, {FORM_WORDS[form]}", (f"{kind}/{size}/{form}",))
-        for size in sizes
-        for form in forms or KINDS[kind].forms
-    ]
-
-
-def buffer_rows() -> list[Row]:
-    return [*kind_rows("sample", SAMPLE_FORMS), Row("`add`, one transition", ("add",))]
-
-
-def replay_rows() -> list[Row]:
-    kinds = ("prioritized", "n_step", "without_replacement")
-    return [row for kind in kinds for row in kind_rows(kind)]
-
-
-def frame_rows() -> list[Row]:
-    added = Row("`add`, one transition of stacks", ("stacks_add",))
-    return [*kind_rows("stacks"), added, *kind_rows("sequences")]
-
-
-def td_rows() -> list[Row]:
-    return [
-        Row(
-            f"`{name}`, batch {size}, {form} in",
-            tuple(f"{name}/{size}x{actions}/{form}" for actions in ACTIONS),
-        )
-        for name in TD_NAMES
-        for size in BATCHES
-        for form in FORMS
-    ]
-
-
 def series(result: dict[str, Any], operation: str, contender: str) -> list[float] | None:
     """The rounds of a contender in an operation, or in the one that stands beside it for that contender.
 
-    Without the time it waited for a processor: nobody here sleeps, so that time is other programs'.
+    Without the time it waited for a processor: nobody sleeps but for the disk, so that time is other programs'.
     """
-    for candidate in beside(operation, contender):
-        found = result["timings"].get(candidate, {}).get(contender)
+    name, at, data = operation.partition("@")
+    for candidate in beside(name, contender):
+        found = result["timings"].get(candidate + at + data, {}).get(contender)
+        if found and KINDS[name.split("/")[0]].wall:
+            return list(found["ns"])
         if found:
             return [
                 ns * (1 - waited) for ns, waited in zip(found["ns"], found["waited"], strict=True)
@@ -127,11 +82,13 @@ def beside(operation: str, contender: str) -> Iterable[str]:
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> float:
-    """The median of the rounds' ratios.
+    """The median of the rounds' ratios; of two operations that came in different rounds, that of the medians.
 
-    >>> ratios([10.0, 30.0, 22.0], [1.0, 2.0, 2.0])
-    11.0
+    >>> ratios([10.0, 30.0, 22.0], [1.0, 2.0, 2.0]), ratios([10.0, 30.0, 22.0], [2.0])
+    (11.0, 11.0)
     """
+    if len(above) != len(below):
+        return median(above) / median(below)
     return median(a / b for a, b in zip(above, below, strict=True))
 
 
@@ -147,7 +104,7 @@ def compared(result: dict[str, Any], row: Row, above: str, below: str) -> list[f
 
 def medians(result: dict[str, Any], row: Row, contender: str) -> list[float]:
     found = (series(result, operation, contender) for operation in row.operations)
-    return [median(rounds) / 1e3 for rounds in found if rounds]
+    return [median(rounds) / row.unit for rounds in found if rounds]
 
 
 def span(values: Sequence[float], digits: int = 3) -> str:
@@ -182,7 +139,7 @@ def own_cell(result: dict[str, Any], row: Row) -> str:
     if len(row.operations) > 1 or len(rounds) < 2:
         return f"**{span(times)}**"
     low, _, high = quantiles(rounds, n=4)
-    return f"**{span(times)}** ({number(low / 1e3, 3)}–{number(high / 1e3, 3)})"
+    return f"**{span(times)}** ({number(low / row.unit, 3)}–{number(high / row.unit, 3)})"
 
 
 def fastest(result: dict[str, Any], row: Row, peers: Sequence[str]) -> str:
@@ -192,14 +149,21 @@ def fastest(result: dict[str, Any], row: Row, peers: Sequence[str]) -> str:
     return f"{span(found, 2)}×" if found else NONE
 
 
+def by_speed(result: dict[str, Any], row: Row) -> list[tuple[float, str]]:
+    """The peers that can do the row's operations, the fastest first, each with its time over ours."""
+    found = ((compared(result, row, peer, OURS), peer) for peer in PEERS)
+    return sorted((min(factors), peer) for factors, peer in found if factors)
+
+
 def beside_cells(result: dict[str, Any], row: Row, yardstick: Yardstick) -> list[str]:
     """The yardstick's time, and what ours is of it."""
-    other = Row(row.title, tuple(map(yardstick.operation, row.operations)))
+    other = Row(row.title, tuple(map(yardstick.operation, row.operations)), row.unit)
     times, found = medians(result, other, yardstick.contender), []
     for ours, theirs in zip(row.operations, other.operations, strict=True):
         a, b = series(result, theirs, yardstick.contender), series(result, ours, OURS)
         if a and b:
-            found.append(ratios(a, b) if yardstick.is_share else ratios(b, a))
+            # our uniform sample may be of another part of the run
+            found.append(ratios(a, b) if yardstick.is_share else median(b) / median(a))
     if not found:
         return [span(times) if times else NONE, NONE]
     ratio = (
@@ -230,7 +194,7 @@ def table(
         return ""
     labels = [result["contenders"][peer]["label"] for peer in peers]
     heads = [head for yardstick in yardsticks for head in yardstick.heads]
-    lines = [["µs a call", "sharpwave", *labels, "fastest peer ÷ ours", *heads]]
+    lines = [[f"{UNITS[rows[0].unit]} a call", "sharpwave", *labels, "fastest peer ÷ ours", *heads]]
     lines += [
         [row.title, own_cell(result, row)]
         + [cell(result, row, peer) for peer in peers]

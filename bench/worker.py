@@ -2,9 +2,9 @@
 
 Requests and answers::
 
-    {"do": "make", "kinds": ["sample"], "rows": 1000}   {"label": ..., "version": ..., "operations": [...]}
+    {"do": "make", "data": "vectors", "kinds": {"sample": {...}}}  {"label": ..., "version": ..., "operations": [...]}
     {"do": "check"}                                     {"checked": [...]}
-    {"do": "calibrate", "operation": ..., "seconds": .03}  {"calls": ...}
+    {"do": "calibrate", "operation": ..., "seconds": .03}  {"calls": ..., "took": seconds a call}
     {"do": "time", "operation": ..., "calls": ...}      {"ns": per call, "faults": per call,
                                                          "waited": share of the time without a processor}
 
@@ -17,33 +17,28 @@ import importlib
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from bench import checks, frames, workloads
-from bench.workloads import ACTION_DIM, Loop, Rows
+from bench.kinds import DATA, Data, Kind
+from bench.peers import MODULES
+from bench.workloads import Loop, Rows
 
-MODULES = {
-    "sharpwave": "bench.peers.sharpwave",
-    "limit": "bench.limit",
-    "sb3": "bench.peers.sb3",
-    "rlox": "bench.peers.rlox",
-    "cpprb": "bench.peers.cpprb",
-    "tianshou": "bench.peers.tianshou",
-    "numpy": "bench.peers.numpy_loop",
-    "torch": "bench.peers.torch_eager",
-}
 
-MAKERS = {
-    "vectors": workloads.make_rows,
-    "stacks": frames.make_stacks,
-    "frames": frames.make_frames,
-}
+def make_data(data: Data, rows: int) -> Rows | None:
+    if data.sort == "values":
+        return None
+    if data.sort == "vectors":
+        return workloads.make_rows(rows, data.obs, data.action)
+    return {"stacks": frames.make_stacks, "frames": frames.make_frames}[data.sort](rows)
 
 
 class Contender:
@@ -53,68 +48,82 @@ class Contender:
         self.module: ModuleType = importlib.import_module(MODULES[name])
         self.loops: dict[str, Loop] = {}
         self.rows: Rows | None = None
+        self.folder = tempfile.TemporaryDirectory(prefix="bench-")
         one_thread()
 
-    def make(self, kinds: list[str], rows: int) -> dict[str, Any]:
-        able = [kind for kind in kinds if hasattr(self.module, kind)]
-        buffered = [kind for kind in able if kind != "td"]
-        if buffered:
-            self.rows = MAKERS[workloads.KINDS[buffered[0]].rows](rows)
-        sorts = dict.fromkeys(workloads.KINDS[kind].buffer for kind in buffered)
-        buffers = {sort: self.module.make(sort, self.rows) for sort in sorts}
-        for kind in buffered:
-            self.loops |= dict(self.buffered(kind, buffers[workloads.KINDS[kind].buffer]))
-        if "td" in able:
-            self.loops |= dict(self.targets())
+    def make(self, data: str, kinds: dict[str, Any], rows: int = 0) -> dict[str, Any]:
+        able = {name: Kind(**fields) for name, fields in kinds.items()}
+        able = {name: kind for name, kind in able.items() if self.can(name, kind)}
+        sorts = dict.fromkeys(kind.buffer for kind in able.values() if kind.data != "values")
+        if sorts:
+            self.rows = make_data(DATA[data], rows)
+        buffers, bytes_ = {}, {}
+        for sort in sorts:
+            before = resident()
+            buffers[sort] = self.module.make(sort, self.rows)
+            bytes_[sort] = resident() - before
+        held = min(getattr(self.module, "MOST", 2**62), len(self.rows)) if self.rows else 1
+        for name, kind in able.items():
+            self.loops |= dict(self.operations(name, kind, buffers.get(kind.buffer)))
         return {
             "label": self.module.label,
             "version": self.module.version(),
             "operations": list(self.loops),
+            "loses_final": list(getattr(self.module, "loses_final", ())),
+            "memory": {sort: round(total / held, 1) for sort, total in bytes_.items()},
         }
 
-    def buffered(self, kind: str, buffer: Any) -> Iterator[tuple[str, Loop]]:
-        work = getattr(self.module, kind)
-        if kind == "add":
-            yield kind, work(buffer, workloads.make_walk(), np.zeros(ACTION_DIM, np.float32))
-        elif kind == "stacks_add":
-            yield kind, work(buffer, frames.make_stack_walk(), np.int64(0))
-        for size in workloads.KINDS[kind].sizes:
-            for form, loop in work(buffer, size).items():
-                if form in (*workloads.KINDS[kind].forms, "memcpy"):
-                    yield f"{kind}/{size}/{form}", loop
+    def can(self, name: str, kind: Kind) -> bool:
+        lacks = getattr(self.module, "lacks", ())
+        return hasattr(self.module, kind.work or name) and name not in lacks
 
-    def targets(self) -> Iterator[tuple[str, Loop]]:
-        for size in workloads.BATCHES:
-            for actions in workloads.ACTIONS:
-                for key, loop in self.module.td(workloads.make_values(size, actions)).items():
-                    name, form = key.split("/")
-                    yield f"{name}/{size}x{actions}/{form}", loop
+    def operations(self, name: str, kind: Kind, buffer: Any) -> Iterator[tuple[str, Loop]]:
+        work = getattr(self.module, kind.work or name)
+        if not kind.sizes:
+            yield name, work(buffer, *self.given(name, kind))
+        for size in kind.sizes:
+            made = work(values_of(size)) if kind.data == "values" else work(buffer, size)
+            for form, loop in made.items():
+                if form in (*kind.forms, "memcpy"):
+                    yield f"{name}/{size}/{form}", loop
+
+    def given(self, name: str, kind: Kind) -> tuple[Any, ...]:
+        """What an operation without sizes gets beside the buffer."""
+        if name in ("save", "load"):
+            return (Path(self.folder.name) / name,)
+        if name == "stacks_add":
+            return frames.make_stack_walk(), np.int64(0)
+        assert self.rows is not None
+        many = tuple(map(int, kind.buffer.split("_")[1:]))  # (16,) of "envs_16"
+        walk = workloads.make_walk((*many, *self.rows.obs.shape[1:]))
+        return walk, np.zeros((*many, *self.rows.action.shape[1:]), np.float32)
 
     def check(self) -> dict[str, Any]:
         """Draws by every loop, or computes a target, and compares that with what must come out."""
-        checked = [name for name in self.loops if not name.endswith(("add", "memcpy"))]
+        checked = [name for name in self.loops if not is_silent(name)]
         for operation in checked:
             loop = self.loops[operation]
-            if "target" in operation:
-                checks.check_target(operation, np.asarray(loop(1)))
-                continue
-            assert self.rows is not None
             keeps_final = operation.split("/")[0] not in getattr(self.module, "loses_final", ())
-            checks.check(operation, loop, self.module.columns, self.rows, keeps_final)
+            columns = getattr(self.module, "columns", dict)
+            held = getattr(self.module, "MOST", None)
+            checks.check(operation, loop, columns, self.rows, keeps_final, held)
         self.rows = None
         return {"checked": checked}
 
     def calibrate(self, operation: str, seconds: float) -> dict[str, Any]:
         """How many calls take this long, from ever longer trials."""
-        calls, elapsed = 1, 0.0
+        calls, elapsed = 1, timed(self.loops[operation], 1)
         while elapsed < seconds / 4:
             calls = 2 * calls
             elapsed = timed(self.loops[operation], calls)
-        return {"calls": max(1, round(calls * seconds / elapsed))}
+        return {"calls": max(1, round(calls * seconds / elapsed)), "took": elapsed / calls}
 
     def time(self, operation: str, calls: int) -> dict[str, Any]:
         loop = self.loops[operation]
-        loop(max(1, calls // 20))  # this process has just woken up
+        if getattr(self.module, "draws_ahead", False):
+            loop(calls)  # what it drew while others were timed is used up
+        elif calls >= 20:
+            loop(calls // 20)  # this process has just woken up
         faults, busy = page_faults(), time.process_time()
         elapsed = timed(loop, calls)
         faults, busy = page_faults() - faults, time.process_time() - busy
@@ -125,10 +134,26 @@ class Contender:
         }
 
 
+def values_of(size: str) -> workloads.Values:
+    batch, width = map(int, size.split("x"))
+    return workloads.make_values(batch, width)
+
+
+def is_silent(operation: str) -> bool:
+    """Whether it gives nothing back that could be checked."""
+    kind = operation.split("/", maxsplit=1)[0]
+    return "add" in kind.split("_") or kind == "save" or operation.endswith("memcpy")
+
+
 def timed(loop: Loop, calls: int) -> float:
     start = time.perf_counter()
     loop(calls)
     return time.perf_counter() - start
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def page_faults() -> int:
@@ -154,7 +179,7 @@ def serve(name: str) -> None:
             contender = contender or Contender(name)
             answer = getattr(contender, request.pop("do"))(**request)
         except ImportError as error:
-            answer = {"missing": str(error)}
+            answer = {"missing": str(error).splitlines()[0]}
         except Exception:  # noqa: BLE001  the asker raises it
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers)

@@ -1,9 +1,4 @@
-"""What is measured: kinds of operations, the rows they work on, the values of TD targets.
-
-An operation's name is a path: ``sample/256/arrays``, ``add``, ``sequences/64x80/tensors``,
-``target/256x4/tensors`` (256 rows, 4 actions). A kind is one entry of `KINDS`, and one function of
-that name in the module of each contender that can do it.
-"""
+"""The rows that operations work on, and the values of TD targets."""
 
 from __future__ import annotations
 
@@ -15,47 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 OBS_DIM, ACTION_DIM = 17, 6
-ROWS = 1_000_000
 GAMMA = 0.99
 N_STEP = 5
-BATCHES = (32, 256, 1024)
-ACTIONS = (2, 3, 4, 5, 6)
-SAMPLE_FORMS = ("arrays", "arrays-read", "tensors", "tensors-read")
-FORMS = ("arrays", "tensors")
-TD_NAMES = ("target", "double_target")
 
 Array = npt.NDArray[Any]
 Loop = Callable[[int], Any]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Operations of one kind: what they work on, and the sizes and forms that they come in.
-
-    Kinds that work on the same rows are measured together, in the same processes.
-    """
-
-    rows: str  # "vectors", "stacks" or "frames"
-    buffer: str  # as the contenders' make() knows it
-    sizes: tuple[int | str, ...] = ()
-    forms: tuple[str, ...] = ()
-
-    def operations(self, kind: str) -> list[str]:
-        names = [f"{kind}/{size}/{form}" for size in self.sizes for form in self.forms]
-        return names or [kind]
-
-
-KINDS = {
-    "sample": Kind("vectors", "uniform", BATCHES, SAMPLE_FORMS),
-    "add": Kind("vectors", "uniform"),
-    "prioritized": Kind("vectors", "prioritized", BATCHES, FORMS),
-    "n_step": Kind("vectors", "n_step", BATCHES, FORMS),
-    "without_replacement": Kind("vectors", "without_replacement", BATCHES, FORMS),
-    "stacks": Kind("stacks", "stacks", (32, 256), ("tensors",)),
-    "stacks_add": Kind("stacks", "stacks"),
-    "sequences": Kind("frames", "frames", ("64x80",), ("tensors",)),
-    "td": Kind("values", ""),
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +42,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Values:
-    """The inputs of a TD target: ``(B,)``, ``(B,)``, and two tables of action values ``(B, A)``."""
+    """The inputs of a TD target: ``(B,)``, ``(B,)``, and two tables of action values ``(B, A)``.
+
+    Of a distributional one: the same, A being the atoms, and the probabilities of `chances`.
+    """
 
     reward: Array
     discount: Array
@@ -158,15 +120,26 @@ def td_exact(name: str, values: Values) -> Array:
     return values.reward.astype(np.float64) + values.discount.astype(np.float64) * best
 
 
-def operations(kinds: tuple[str, ...] = tuple(KINDS)) -> list[str]:
-    """The names of all operations of these kinds, in the order of the table."""
-    names = [name for kind in kinds if kind != "td" for name in KINDS[kind].operations(kind)]
-    if "td" in kinds:
-        names += [
-            f"{name}/{size}x{actions}/{form}"
-            for name in TD_NAMES
-            for size in BATCHES
-            for actions in ACTIONS
-            for form in FORMS
-        ]
-    return names
+V_MIN, V_MAX = -10.0, 10.0
+
+
+def chances(values: Values) -> Array:
+    """A distribution over the atoms a row."""
+    weights = np.exp(values.next_q)
+    made: Array = weights / weights.sum(1, keepdims=True)
+    return made
+
+
+def c51_exact(values: Values) -> Array:
+    """Bellemare et al. 2017, Algorithm 1, atom by atom in float64."""
+    rows, atoms = values.next_q.shape
+    out, spacing = np.zeros((rows, atoms)), (V_MAX - V_MIN) / (atoms - 1)
+    mass = chances(values).astype(np.float64)
+    for j, z in enumerate(np.linspace(V_MIN, V_MAX, atoms)):
+        moved = values.reward + values.discount.astype(np.float64) * z
+        place = (np.clip(moved, V_MIN, V_MAX) - V_MIN) / spacing
+        below = np.minimum(place.astype(int), atoms - 2)
+        upper = mass[:, j] * (place - below)
+        np.add.at(out, (np.arange(rows), below), mass[:, j] - upper)
+        np.add.at(out, (np.arange(rows), below + 1), upper)
+    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def sampler(buffer: Any, size: int) -> Callable[[], object]:
 
 
 def updater(buffer: Any, size: int) -> Callable[[], object]:
-    errors = torch.rand(size)
-    return lambda: buffer.update_weight(buffer.sample_indices(size), errors)
+    errors = cycle([torch.rand(size) for _ in range(100)])  # others each time, as in training
+    return lambda: buffer.update_weight(buffer.sample_indices(size), next(errors))
 
 
 def operations() -> Operations:

@@ -1,5 +1,5 @@
 """cpprb: C++ and Cython. Constructors, ``add``, ``sample`` and ``update_priorities`` as in its README,
-"Example Code", and on the pages "PER" and "Nstep" of its documentation.
+"Example Code", and on the pages "PER", "Nstep" and "Save/Load transitions" of its documentation.
 
 https://ymd_h.gitlab.io/cpprb/
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version as version_of
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import cpprb
@@ -47,6 +48,18 @@ def make(buffer: str, rows: Rows) -> cpprb.ReplayBuffer:
     made = cpprb.ReplayBuffer(len(rows), fields)
     add_all(made, rows)
     return made
+
+
+def add_many(buffer: cpprb.ReplayBuffer, walk: list[tuple[Array, Array]], actions: Array) -> Loop:
+    # many at a time, as its README has it: "each field with a leading axis"
+    steps, envs = cycle(walk), len(actions)
+    reward, done = np.ones(envs, np.float32), np.zeros(envs, np.float32)
+
+    def loop(calls: int) -> None:
+        for obs, next_obs in islice(steps, calls):
+            buffer.add(obs=obs, act=actions, rew=reward, next_obs=next_obs, done=done)
+
+    return loop
 
 
 def add_all(buffer: cpprb.ReplayBuffer, rows: Rows) -> None:
@@ -90,6 +103,27 @@ def sample(buffer: cpprb.ReplayBuffer, size: int) -> dict[str, Loop]:
 
 
 n_step = sample
+
+
+def save(buffer: cpprb.ReplayBuffer, path: Path) -> Loop:
+    def loop(calls: int) -> None:
+        for _ in range(calls):
+            buffer.save_transitions(str(path))
+
+    return loop
+
+
+def load(buffer: cpprb.ReplayBuffer, path: Path) -> Loop:
+    save(buffer, path)(1)
+    fields = {name: {"shape": column.shape[1:]} for name, column in buffer.sample(1).items()}
+
+    def loop(calls: int) -> int:
+        for _ in range(calls):
+            loaded = cpprb.ReplayBuffer(buffer.get_buffer_size(), {**fields})
+            loaded.load_transitions(f"{path}.npz")
+        return int(loaded.get_stored_size())
+
+    return loop
 
 
 def prioritized(buffer: cpprb.PrioritizedReplayBuffer, size: int) -> dict[str, Loop]:

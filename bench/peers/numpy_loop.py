@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.peers.at_once import two_threads
 from bench.workloads import Array, Loop, Rows, Values
 
 label = "NumPy"
@@ -50,6 +52,21 @@ class Buffer:
         self.position = (i + 1) % self.capacity
         self.size = min(self.size + 1, self.capacity)
 
+    def add_many(self, *columns: Any) -> None:
+        """A row of each environment; they fit before the end."""
+        count = len(columns[0])
+        part = slice(self.position, self.position + count)
+        for stored, column in zip(self.columns(), columns, strict=True):
+            stored[part] = column
+        self.position = (part.stop + count <= self.capacity) * part.stop
+        self.size = max(self.size, part.stop)
+
+    def columns(self) -> tuple[Array, ...]:
+        return (
+            *(self.obs, self.action, self.reward),
+            *(self.next_obs, self.terminated, self.truncated),
+        )
+
     def sample(self, size: int) -> dict[str, Array]:
         return self.take(self.rng.integers(0, self.size, size))
 
@@ -90,8 +107,42 @@ def add(buffer: Buffer, walk: list[tuple[Array, Array]], action: Array) -> Loop:
     return loop
 
 
+def add_many(buffer: Buffer, walk: list[tuple[Array, Array]], actions: Array) -> Loop:
+    steps, envs = cycle(walk), len(actions)
+    reward, flag = np.ones(envs, np.float32), np.zeros(envs, bool)
+
+    def loop(calls: int) -> None:
+        for obs, next_obs in islice(steps, calls):
+            buffer.add_many(obs, actions, reward, next_obs, flag, flag)
+
+    return loop
+
+
+def save(buffer: Buffer, path: Path) -> Loop:
+    def loop(calls: int) -> None:
+        for _ in range(calls):
+            np.savez(path.with_suffix(".npz"), *buffer.columns())
+
+    return loop
+
+
+def load(buffer: Buffer, path: Path) -> Loop:
+    save(buffer, path)(1)
+
+    def loop(calls: int) -> int:
+        for _ in range(calls):
+            with np.load(path.with_suffix(".npz")) as file:
+                columns = [file[name] for name in file]
+        return len(columns[0])
+
+    return loop
+
+
 def sample(buffer: Buffer, size: int) -> dict[str, Loop]:
     return loops(buffer.sample, size)
+
+
+threads = two_threads(sample)
 
 
 def without_replacement(buffer: Buffer, size: int) -> dict[str, Loop]:
@@ -120,19 +171,24 @@ def columns(batch: dict[str, Any]) -> dict[str, Array]:
     return {name: np.asarray(column) for name, column in batch.items()}
 
 
-def td(values: Values) -> dict[str, Loop]:
-    reward, discount = values.reward, values.discount
-    next_q, next_q_target = values.next_q, values.next_q_target
-    rows = np.arange(len(reward))
+def target(values: Values) -> dict[str, Loop]:
+    reward, discount, next_q, _ = vars(values).values()
 
-    def target(calls: int) -> Array:
+    def arrays(calls: int) -> Array:
         for _ in range(calls):
             out = reward + discount * next_q.max(1)
         return out
 
-    def double_target(calls: int) -> Array:
+    return {"arrays": arrays}
+
+
+def double_target(values: Values) -> dict[str, Loop]:
+    reward, discount, next_q, next_q_target = vars(values).values()
+    rows = np.arange(len(reward))
+
+    def arrays(calls: int) -> Array:
         for _ in range(calls):
             out = reward + discount * next_q_target[rows, next_q.argmax(1)]
         return out
 
-    return {"target/arrays": target, "double_target/arrays": double_target}
+    return {"arrays": arrays}

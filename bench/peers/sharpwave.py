@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,11 @@ import torch
 import sharpwave as sw
 from bench.checks import ALPHA, initial_errors
 from bench.frames import DEPTH
-from bench.workloads import GAMMA, N_STEP, Array, Loop, Rows, Values, make_errors
+from bench.peers.at_once import two_threads
+from bench.peers.sharpwave_targets import c51, double_target, target
+from bench.workloads import GAMMA, N_STEP, Array, Loop, Rows, make_errors, make_walk
+
+__all__ = ["c51", "double_target", "target"]
 
 label = "sharpwave"
 
@@ -22,6 +27,8 @@ def version() -> str:
 
 def options(buffer: str) -> dict[str, Any]:
     """What each sort of buffer is made with beside the defaults."""
+    if buffer.startswith("envs_"):
+        return {"num_envs": int(buffer.removeprefix("envs_"))}
     return {
         "uniform": {},
         "prioritized": {"sampler": sw.Prioritized(alpha=ALPHA, beta=0.4)},
@@ -41,6 +48,12 @@ def empty(buffer: str, capacity: int, obs: sw.Field, action: sw.Field) -> sw.Rep
 def make(buffer: str, rows: Rows) -> sw.ReplayBuffer:
     obs, action = (sw.Field(x.shape[1:], x.dtype) for x in (rows.obs, rows.action))
     made = empty(buffer, len(rows), obs, action)
+    if buffer.startswith("envs_"):
+        # round walks of every environment, as an environment's steps are chained
+        walk = make_walk((made.num_envs, *rows.obs.shape[1:]))
+        actions = np.zeros((made.num_envs, *rows.action.shape[1:]), np.float32)
+        add_many(made, walk, actions)(len(rows) // made.num_envs)
+        return made
     for part in rows.parts(1000):
         made.extend(*part)
     if buffer == "prioritized":
@@ -54,6 +67,17 @@ def add(buffer: sw.ReplayBuffer, walk: list[tuple[Array, Array]], action: Array)
     def loop(calls: int) -> None:
         for obs, next_obs in islice(steps, calls):
             buffer.add(obs, action, 1.0, next_obs, False, False)
+
+    return loop
+
+
+def add_many(buffer: sw.ReplayBuffer, walk: list[tuple[Array, Array]], actions: Array) -> Loop:
+    steps, envs = cycle(walk), len(actions)
+    reward, flag = np.ones(envs, np.float32), np.zeros(envs, bool)
+
+    def loop(calls: int) -> None:
+        for obs, next_obs in islice(steps, calls):
+            buffer.add(obs, actions, reward, next_obs, flag, flag)
 
     return loop
 
@@ -92,7 +116,27 @@ def sample(buffer: sw.ReplayBuffer, size: int) -> dict[str, Loop]:
 
 
 n_step = without_replacement = stacks = sample
+threads = two_threads(sample)
 stacks_add = add
+
+
+def save(buffer: sw.ReplayBuffer, path: Path) -> Loop:
+    def loop(calls: int) -> None:
+        for _ in range(calls):
+            buffer.save(path)
+
+    return loop
+
+
+def load(buffer: sw.ReplayBuffer, path: Path) -> Loop:
+    buffer.save(path)
+
+    def loop(calls: int) -> int:
+        for _ in range(calls):
+            loaded = sw.ReplayBuffer.load(path)
+        return len(loaded)
+
+    return loop
 
 
 def prioritized(buffer: sw.ReplayBuffer, size: int) -> dict[str, Loop]:
@@ -127,35 +171,3 @@ def sequences(buffer: sw.ReplayBuffer, size: str) -> dict[str, Loop]:
 
 def columns(batch: Any) -> dict[str, Array]:
     return {name: np.asarray(batch[name]) for name in batch.keys()}  # noqa: SIM118
-
-
-def td(values: Values) -> dict[str, Loop]:
-    reward, discount, next_q, next_q_target = vars(values).values()
-    rewards, discounts, next_qs, next_q_targets = map(torch.from_numpy, vars(values).values())
-
-    def target(calls: int) -> Array:
-        for _ in range(calls):
-            out = sw.td.target(reward, discount, next_q)
-        return out
-
-    def target_tensors(calls: int) -> torch.Tensor:
-        for _ in range(calls):
-            out = sw.td.target(rewards, discounts, next_qs)
-        return out
-
-    def double_target(calls: int) -> Array:
-        for _ in range(calls):
-            out = sw.td.double_target(reward, discount, next_q, next_q_target)
-        return out
-
-    def double_target_tensors(calls: int) -> torch.Tensor:
-        for _ in range(calls):
-            out = sw.td.double_target(rewards, discounts, next_qs, next_q_targets)
-        return out
-
-    return {
-        "target/arrays": target,
-        "target/tensors": target_tensors,
-        "double_target/arrays": double_target,
-        "double_target/tensors": double_target_tensors,
-    }

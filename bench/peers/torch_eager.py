@@ -16,21 +16,26 @@ def version() -> str:
     return str(torch.__version__)
 
 
-def td(values: Values) -> dict[str, Loop]:
-    reward, discount, next_q, next_q_target = map(torch.from_numpy, vars(values).values())
+def target(values: Values) -> dict[str, Loop]:
+    reward, discount, next_q, _ = map(torch.from_numpy, vars(values).values())
 
     @torch.no_grad()
-    def target(calls: int) -> torch.Tensor:
+    def tensors(calls: int) -> torch.Tensor:
         for _ in range(calls):
             out = reward + discount * next_q.max(1).values
         return out
 
+    return {"tensors": tensors}
+
+
+def double_target(values: Values) -> dict[str, Loop]:
+    reward, discount, next_q, next_q_target = map(torch.from_numpy, vars(values).values())
+
     @torch.no_grad()
-    def double_target(calls: int) -> torch.Tensor:
+    def tensors(calls: int) -> torch.Tensor:
         for _ in range(calls):
-            out = reward + discount * next_q_target.gather(
-                1, next_q.argmax(1, keepdim=True)
-            ).squeeze(1)
+            best = next_q.argmax(1, keepdim=True)
+            out = reward + discount * next_q_target.gather(1, best).squeeze(1)
         return out
 
-    return {"target/tensors": target, "double_target/tensors": double_target}
+    return {"tensors": tensors}

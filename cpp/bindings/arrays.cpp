@@ -1,5 +1,7 @@
 #include "arrays.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace sharpwave::bindings {
@@ -13,6 +15,7 @@ ColumnKind kind_of(const py::dtype& dtype) {
   if (dtype.kind() == 'b') return ColumnKind::kBool;
   if (dtype.kind() == 'i' && dtype.itemsize() == 8) return ColumnKind::kInt64;
   if (dtype.kind() == 'f' && dtype.itemsize() == 4) return ColumnKind::kFloat32;
+  if (dtype.kind() == 'f' && dtype.itemsize() == 8) return ColumnKind::kFloat64;
   return ColumnKind::kOther;
 }
 
@@ -52,6 +55,23 @@ std::byte* block_of(PyObject* capsule) {
 py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,
                      const py::object& base) {
   return {dtype, shape, data, base};
+}
+
+py::object rows_over(const ArrayType& type, py::ssize_t rows, void* data, const py::object& base) {
+  constexpr std::size_t kMostAxes = 64;  // NumPy's own limit
+  const auto& numpy = py::detail::npy_api::get();
+  std::array<py::ssize_t, kMostAxes + 1> shape;  // NOLINT: written before it is read
+  shape[0] = rows;
+  std::copy(type.shape.begin(), type.shape.end(), shape.begin() + 1);
+  auto array = py::reinterpret_steal<py::object>(
+      numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, py::object(type.dtype).release().ptr(),
+                                  static_cast<int>(type.shape.size()) + 1, shape.data(), nullptr,
+                                  data, py::detail::npy_api::NPY_ARRAY_WRITEABLE_, nullptr));
+  if (!array) throw py::error_already_set();
+  if (numpy.PyArray_SetBaseObject_(array.ptr(), py::object(base).release().ptr()) != 0) {
+    throw py::error_already_set();
+  }
+  return array;
 }
 
 py::array view_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape,

@@ -16,7 +16,7 @@ namespace sharpwave::bindings {
 namespace py = pybind11;
 
 // The kinds of field for which single Python numbers are read without NumPy's help.
-enum class ColumnKind { kOther, kBool, kInt64, kFloat32 };
+enum class ColumnKind { kOther, kBool, kInt64, kFloat32, kFloat64 };
 
 // One row's value as a NumPy array.
 struct ArrayType {
@@ -55,6 +55,13 @@ inline bool is_contiguous(PyObject* array) {
   return (as_array(array)->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) != 0;
 }
 
+// An array that can be read as it is.
+template <typename Value>
+bool is_plain(PyObject* value) {
+  return is_array(value) && is_contiguous(value) &&
+         as_array(value)->descr == py::dtype::of<Value>().ptr();
+}
+
 // A capsule that keeps `block` alive. Its destructor may run on any thread: it only lets go.
 py::capsule keep_alive(std::shared_ptr<std::byte> block);
 // Whether an object is such a capsule, and what it keeps alive.
@@ -64,6 +71,9 @@ std::byte* block_of(PyObject* capsule);
 // A writable C-contiguous array over memory that `base` keeps alive.
 py::array array_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape, void* data,
                      const py::object& base);
+
+// A row's value for each of `rows` rows; likewise, and the quickest way to make one.
+py::object rows_over(const ArrayType& type, py::ssize_t rows, void* data, const py::object& base);
 
 // Likewise with strides, and read-only.
 py::array view_over(const py::dtype& dtype, const std::vector<py::ssize_t>& shape,

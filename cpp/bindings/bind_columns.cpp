@@ -1,46 +1,33 @@
 #include <pybind11/critical_section.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bindings.hpp"
-#include "errors.hpp"
-#include "sharpwave/batch.hpp"
-#include "sharpwave/columns.hpp"
+#include "bound_columns.hpp"
+#include "methods.hpp"
 #include "sharpwave/error.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/step_ring.hpp"
-#include "tree.hpp"
-#include "values.hpp"
 
 namespace sharpwave::bindings {
 namespace {
 
-struct BoundColumns {
-  BoundColumns(Leaves leaves, std::size_t rows, const py::object& cast)
-      : core(std::move(leaves.fields), rows), types(std::move(leaves.types)), casting(cast) {}
-
-  Columns core;
-  std::vector<ColumnType> types;
-  Casting casting;
-  std::shared_ptr<BlockPool> pool = std::make_shared<BlockPool>();
-};
-
-std::unique_ptr<BoundColumns> make(const py::dict& fields, std::size_t rows,
-                                   const py::object& cast) {
+std::unique_ptr<BoundColumns> make(const py::dict& fields, std::size_t rows, const py::object& cast,
+                                   const std::vector<std::string>& alone) {
   Leaves leaves;
   for (const auto& [name, field] : fields) Tree(field, name.cast<std::string>(), leaves);
-  return std::make_unique<BoundColumns>(std::move(leaves), rows, cast);
-}
-
-BoundColumns& columns_of(const py::handle& self) { return self.cast<BoundColumns&>(); }
-
-std::size_t number_of(const BoundColumns& columns, const std::string& name) {
-  for (std::size_t f = 0; f < columns.types.size(); ++f) {
-    if (columns.types[f].name == name) return f;
+  for (const std::string& name : alone) {
+    const auto is_it = [&](const Field& field) { return field.name == name; };
+    const auto field = std::find_if(leaves.fields.begin(), leaves.fields.end(), is_it);
+    if (field == leaves.fields.end()) {
+      throw UnknownName("alone: '" + name + "' is not a column of this table");
+    }
+    field->is_alone = true;
   }
-  throw UnknownName("'" + name + "' is not a column of this table");
+  return std::make_unique<BoundColumns>(std::move(leaves), rows, cast);
 }
 
 py::array get(const py::object& self, const std::string& name) {
@@ -54,65 +41,6 @@ py::array get(const py::object& self, const std::string& name) {
   }
   return {type.dtype, type.shape_behind({static_cast<py::ssize_t>(columns.core.rows())}), strides,
           column.data, self};
-}
-
-void check_range(const BoundColumns& columns, std::int64_t first, std::int64_t end) {
-  const auto rows = static_cast<std::int64_t>(columns.core.rows());
-  if (first >= 0 && end <= rows) return;
-  throw InvalidValue("rows: expected rows from 0 to " + std::to_string(rows - 1) + ", got " +
-                     std::to_string(first < 0 ? first : end - 1));
-}
-
-std::vector<bool> chosen_columns(const BoundColumns& columns, const py::object& names) {
-  std::vector<bool> is_chosen(columns.types.size(), names.is_none());
-  if (names.is_none()) return is_chosen;
-  for (const py::handle name : names) {
-    is_chosen[number_of(columns, name.cast<std::string>())] = true;
-  }
-  return is_chosen;
-}
-
-py::dict take(const py::object& self, const py::object& rows, const py::object& names) {
-  const BoundColumns& columns = columns_of(self);
-  const auto chosen = py::array_t<std::int64_t, py::array::c_style>::ensure(rows);
-  if (!chosen || chosen.ndim() != 1) {
-    PyErr_Clear();
-    throw InvalidValue("rows: expected a one-dimensional array of integers, got " +
-                       py::repr(rows).cast<std::string>());
-  }
-  const std::span<const std::int64_t> all(chosen.data(), static_cast<std::size_t>(chosen.size()));
-  for (const std::int64_t row : all) check_range(columns, row, row + 1);
-  const Columns::Layout layout = columns.core.layout(all.size(), chosen_columns(columns, names));
-  const BlockPool::Block block = columns.pool->lend(layout.bytes);
-  const py::scoped_critical_section alone(self);  // without a GIL
-  columns.core.take(all, layout, block.get());
-  const py::capsule owner = keep_alive(block);
-  py::dict taken;
-  for (std::size_t f = 0; f < columns.types.size(); ++f) {
-    if (layout.is_skipped(f)) continue;
-    const ArrayType& type = columns.types[f].sampled;
-    taken[py::str(columns.types[f].name)] = array_over(
-        type.dtype, type.shape_behind({chosen.size()}), block.get() + layout.offsets[f], owner);
-  }
-  return taken;
-}
-
-void put(const py::object& self, std::int64_t first, std::int64_t count, const py::args& values) {
-  BoundColumns& columns = columns_of(self);
-  check_range(columns, first, first + count);
-  if (values.size() != columns.types.size()) {
-    throw InvalidValue("put: expected " + std::to_string(columns.types.size()) +
-                       " values, one a column, got " + std::to_string(values.size()));
-  }
-  ValueReader reader({{count, 0}, 1, count == 1}, columns.casting);
-  std::vector<const std::byte*> read(values.size());
-  for (std::size_t f = 0; f < read.size(); ++f) {
-    read[f] = reader.read(PyTuple_GET_ITEM(values.ptr(), f), columns.types[f]);
-  }
-  const py::scoped_critical_section alone(self);  // without a GIL
-  for (std::size_t f = 0; f < read.size(); ++f) {
-    columns.core.put(f, static_cast<std::size_t>(first), static_cast<std::size_t>(count), read[f]);
-  }
 }
 
 const Column& number_column(const BoundColumns& columns, const std::string& name) {
@@ -164,17 +92,43 @@ py::array_t<std::int64_t> integers(std::uint64_t below, py::ssize_t count, std::
 
 }  // namespace
 
+BoundColumns::BoundColumns(Leaves leaves, std::size_t rows, const py::object& cast)
+    : core(std::move(leaves.fields), rows), types(std::move(leaves.types)), casting(cast) {
+  for (const ColumnType& type : types) names.emplace_back(type.name);
+}
+
+BoundColumns& columns_of(const py::handle& self) {
+  void* const value = value_of(self);
+  if (value == nullptr) throw py::type_error("Columns.__init__() has not run");
+  return *static_cast<BoundColumns*>(value);
+}
+
+std::size_t number_of(const BoundColumns& columns, const std::string& name) {
+  for (std::size_t f = 0; f < columns.types.size(); ++f) {
+    if (columns.types[f].name == name) return f;
+  }
+  throw UnknownName("'" + name + "' is not a column of this table");
+}
+
+void check_range(const BoundColumns& columns, std::int64_t first, std::int64_t end) {
+  const auto rows = static_cast<std::int64_t>(columns.core.rows());
+  if (first >= 0 && end <= rows) return;
+  throw InvalidValue("rows: expected rows from 0 to " + std::to_string(rows - 1) + ", got " +
+                     std::to_string(first < 0 ? first : end - 1));
+}
+
 void bind_columns(py::module_& m) {
-  py::class_<BoundColumns>(m, "Columns")
-      .def(py::init(&make), py::kw_only(), py::arg("fields"), py::arg("rows"), py::arg("cast"))
+  py::class_<BoundColumns> columns(m, "Columns");
+  columns
+      .def(py::init(&make), py::kw_only(), py::arg("fields"), py::arg("rows"), py::arg("cast"),
+           py::arg("alone") = std::vector<std::string>{})
       .def("__getitem__", &get, py::arg("name"))
       .def("__len__", [](const BoundColumns& columns) { return columns.core.rows(); })
-      .def("take", &take, py::arg("rows"), py::arg("names") = py::none())
-      .def("put", &put, py::arg("first"), py::arg("count"))
       .def("n_step", &n_step, py::arg("rows"), py::kw_only(), py::arg("reward"), py::arg("ends"),
            py::arg("n_step"), py::arg("gamma"), py::arg("newest"), py::arg("environments") = 1)
       .def_property_readonly("nbytes",
                              [](const BoundColumns& columns) { return columns.core.size_bytes(); });
+  attach_column_methods(columns);
   m.def("integers", &integers, py::arg("below"), py::arg("count"), py::arg("seed"),
         "``count`` integers from 0 to ``below - 1``, the first ones of the seed's stream.");
 }

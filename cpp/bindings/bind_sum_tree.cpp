@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "arrays.hpp"
 #include "bindings.hpp"
+#include "errors.hpp"
+#include "methods.hpp"
 #include "sharpwave/error.hpp"
 #include "sharpwave/rng.hpp"
 #include "sharpwave/samplers/sum_tree.hpp"
@@ -16,6 +17,7 @@ namespace sharpwave::bindings {
 namespace {
 
 using Places = py::array_t<std::int64_t, py::array::c_style>;
+using Masses = py::array_t<double, py::array::c_style | py::array::forcecast>;
 using Values = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 SumTree make(std::size_t leaves, bool smallest) {
@@ -76,61 +78,115 @@ py::array_t<float> get(const py::object& self, const Places& places) {
   return out;
 }
 
-float prioritize(const py::object& self, const Places& places, const Values& td_error, float alpha,
-                 float eps) {
-  auto& tree = self.cast<SumTree&>();
-  const auto all = checked(tree, places);
-  const auto errors = values_for(places, td_error);
-  if (!kernels().all_finite(errors.data(), errors.size())) {
-    throw InvalidValue("td_error: expected finite numbers; nothing was updated");
-  }
-  std::vector<float> priorities(all.size());
-  const float most =
-      kernels().priorities(errors.data(), {alpha, eps}, errors.size(), priorities.data());
-  const py::scoped_critical_section alone(self);  // without a GIL
-  tree.set(all, priorities);
-  return most;
+SumTree& tree_of(PyObject* self) {
+  void* const value = value_of(self);
+  if (value == nullptr) throw py::type_error("SumTree.__init__() has not run");
+  return *static_cast<SumTree*>(value);
 }
 
-py::array_t<float> weigh(const py::object& self, const Places& places, float beta,
-                         const std::optional<float>& smallest) {
-  const py::array_t<float> priorities = get(self, places);
-  const auto count = static_cast<std::size_t>(priorities.size());
-  const float least = smallest ? *smallest : kernels().smallest_of(priorities.data(), count);
-  py::array_t<float> out(priorities.size());
-  kernels().weights(priorities.data(), least, beta, count, out.mutable_data());
-  return out;
+// The array itself where it can be read as it is; pybind11's own check asks NumPy.
+template <typename Array>
+Array array_of(PyObject* value, const char* name) {
+  if (is_plain<typename Array::value_type>(value)) return py::reinterpret_borrow<Array>(value);
+  const Array array = Array::ensure(py::handle(value));
+  if (array) return array;
+  PyErr_Clear();
+  throw py::type_error(std::string(name) + ": expected an array of numbers, got " +
+                       py::repr(value).cast<std::string>());
 }
 
-py::array_t<std::int64_t> draw(const py::object& self, py::ssize_t count, std::uint64_t seed) {
-  const auto& tree = self.cast<const SumTree&>();
-  py::array_t<std::int64_t> out(count);
-  const std::span places(reinterpret_cast<std::uint64_t*>(out.mutable_data()),
-                         static_cast<std::size_t>(count));
-  Rng rng(seed);
-  const py::scoped_critical_section alone(self);  // without a GIL
-  if (!(tree.total() > 0)) {
-    throw InvalidValue("draw: expected a place with a positive value, but every one is 0");
-  }
-  tree.draw(rng, places, [](std::uint64_t) {});
-  return out;
+float number_of(PyObject* value) { return py::handle(value).cast<float>(); }
+
+template <typename Number>
+py::array_t<Number> make_array(std::size_t count) {
+  return py::array_t<Number>(static_cast<py::ssize_t>(count));
 }
 
-py::array_t<std::int64_t> find(const py::object& self, const py::array_t<double>& mass) {
-  const auto& tree = self.cast<const SumTree&>();
-  std::vector<double> wanted(mass.data(), mass.data() + mass.size());
-  const py::scoped_critical_section alone(self);  // without a GIL
-  const auto wrong = std::find_if(wanted.begin(), wanted.end(), [&](double each) {
-    return !(each >= 0 && each <= tree.total());
+PyObject* py_prioritize(PyObject* self, PyObject* const* args, Py_ssize_t positional,
+                        PyObject* keywords) {
+  return guarded([&] {
+    SumTree& tree = tree_of(self);
+    const auto given = arguments<4>("prioritize", {"places", "td_error", "alpha", "eps"}, 4, args,
+                                    positional, keywords);
+    const auto places = array_of<Places>(given[0], "places");
+    const auto td_error = array_of<Values>(given[1], "td_error");
+    const auto all = checked(tree, places);
+    const auto errors = values_for(places, td_error);
+    if (!kernels().all_finite(errors.data(), errors.size())) {
+      throw InvalidValue("td_error: expected finite numbers; nothing was updated");
+    }
+    std::vector<float> priorities(all.size());
+    const float most =
+        kernels().priorities(errors.data(), {number_of(given[2]), number_of(given[3])},
+                             errors.size(), priorities.data());
+    const float least = kernels().smallest_of(priorities.data(), priorities.size());
+    const py::scoped_critical_section alone(self);  // without a GIL
+    tree.set(all, priorities);
+    return py::make_tuple(least, most).release().ptr();
   });
-  if (wrong != wanted.end() || !(tree.total() > 0)) {
-    throw InvalidValue("mass: expected numbers from 0 to the total of " +
-                       std::to_string(tree.total()) + ", which has to be positive");
-  }
-  py::array_t<std::int64_t> out(mass.size());
-  tree.find(wanted, {reinterpret_cast<std::uint64_t*>(out.mutable_data()), wanted.size()},
-            [](std::uint64_t) {});
-  return out;
+}
+
+PyObject* py_weigh(PyObject* self, PyObject* const* args, Py_ssize_t positional,
+                   PyObject* keywords) {
+  return guarded([&] {
+    const SumTree& tree = tree_of(self);
+    const auto given =
+        arguments<3>("weigh", {"places", "beta", "smallest"}, 2, args, positional, keywords);
+    const auto places = array_of<Places>(given[0], "places");
+    const auto all = checked(tree, places);
+    const float beta = number_of(given[1]);
+    auto out = make_array<float>(all.size());
+    const std::span<float> priorities(out.mutable_data(), all.size());
+    {
+      const py::scoped_critical_section alone(self);  // without a GIL
+      tree.get(all, priorities);
+    }
+    const bool is_given = given[2] != nullptr && given[2] != Py_None;
+    const float least = is_given ? number_of(given[2])
+                                 : kernels().smallest_of(priorities.data(), priorities.size());
+    kernels().weights(priorities.data(), least, beta, priorities.size(), priorities.data());
+    return out.release().ptr();
+  });
+}
+
+PyObject* py_draw(PyObject* self, PyObject* const* args, Py_ssize_t positional,
+                  PyObject* keywords) {
+  return guarded([&] {
+    const SumTree& tree = tree_of(self);
+    const auto given = arguments<2>("_draw", {"count", "seed"}, 2, args, positional, keywords);
+    const auto count = py::handle(given[0]).cast<std::size_t>();
+    Rng rng(py::handle(given[1]).cast<std::uint64_t>());
+    auto out = make_array<std::int64_t>(count);
+    const py::scoped_critical_section alone(self);  // without a GIL
+    if (!(tree.total() > 0)) {
+      throw InvalidValue("draw: expected a place with a positive value, but every one is 0");
+    }
+    tree.draw(rng, {reinterpret_cast<std::uint64_t*>(out.mutable_data()), count},
+              [](std::uint64_t) {});
+    return out.release().ptr();
+  });
+}
+
+PyObject* py_find(PyObject* self, PyObject* const* args, Py_ssize_t positional,
+                  PyObject* keywords) {
+  return guarded([&] {
+    const SumTree& tree = tree_of(self);
+    const auto given = arguments<1>("find", {"mass"}, 1, args, positional, keywords);
+    const auto mass = array_of<Masses>(given[0], "mass");
+    std::vector<double> wanted(mass.data(), mass.data() + mass.size());
+    const py::scoped_critical_section alone(self);  // without a GIL
+    const auto wrong = std::find_if(wanted.begin(), wanted.end(), [&](double each) {
+      return !(each >= 0 && each <= tree.total());
+    });
+    if (wrong != wanted.end() || !(tree.total() > 0)) {
+      throw InvalidValue("mass: expected numbers from 0 to the total of " +
+                         std::to_string(tree.total()) + ", which has to be positive");
+    }
+    auto out = make_array<std::int64_t>(wanted.size());
+    tree.find(wanted, {reinterpret_cast<std::uint64_t*>(out.mutable_data()), wanted.size()},
+              [](std::uint64_t) {});
+    return out.release().ptr();
+  });
 }
 
 float smallest(const SumTree& tree) {
@@ -138,24 +194,31 @@ float smallest(const SumTree& tree) {
   throw InvalidValue("smallest: expected a tree made with smallest=True");
 }
 
+PyMethodDef kMethods[] = {
+    {"prioritize", as_method(py_prioritize), kFast,
+     "prioritize($self, places, td_error, alpha, eps)\n--\n\nSet priorities by TD errors; return "
+     "the smallest and the largest one set."},
+    {"weigh", as_method(py_weigh), kFast,
+     "weigh($self, places, beta, smallest=None)\n--\n\nImportance weights of places."},
+    {"_draw", as_method(py_draw), kFast, "_draw($self, count, seed)\n--\n\nStratified draws."},
+    {"find", as_method(py_find), kFast,
+     "find($self, mass)\n--\n\nThe places in which parts of the total lie."},
+};
+
 }  // namespace
 
 void bind_sum_tree(py::module_& m) {
-  py::class_<SumTree>(m, "SumTree")
-      .def(py::init(&make), py::arg("leaves"), py::arg("smallest") = false)
+  py::class_<SumTree> tree(m, "SumTree");
+  tree.def(py::init(&make), py::arg("leaves"), py::arg("smallest") = false)
       .def("__len__", &SumTree::size)
       .def("__getitem__", &get, py::arg("places"))
       .def("__setitem__", &set, py::arg("places"), py::arg("values"))
-      .def("prioritize", &prioritize, py::arg("places"), py::arg("td_error"), py::arg("alpha"),
-           py::arg("eps"))
-      .def("weigh", &weigh, py::arg("places"), py::arg("beta"), py::arg("smallest") = py::none())
-      .def("find", &find, py::arg("mass"))
-      .def("_draw", &draw, py::arg("count"), py::arg("seed"))
       .def("clear", &SumTree::clear)
       .def_property_readonly("total", &SumTree::total)
       .def_property_readonly("has_smallest", &SumTree::has_smallest)
       .def_property_readonly("smallest", &smallest)
       .def_property_readonly("nbytes", [](const SumTree& tree) { return tree.memory().size(); });
+  attach(tree, kMethods);
 }
 
 }  // namespace sharpwave::bindings

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "lender.hpp"
+#include "methods.hpp"
 #include "sharpwave/replay_buffer.hpp"
 #include "values.hpp"
 
@@ -35,12 +36,6 @@ struct Buffer {
   Casting casting;
   Hooks hooks;
 };
-
-// The C++ object of a bound class in a Python object, nullptr before __init__ has run.
-inline void* value_of(const py::handle& self) {
-  auto* const instance = reinterpret_cast<py::detail::instance*>(self.ptr());
-  return instance->simple_layout ? instance->simple_value_holder[0] : nullptr;
-}
 
 // The Buffer of a Python object. pybind11 would make up an empty one where __init__ has not run or
 // has failed; a debugger that shows such an object must not crash. THROWS TypeError.

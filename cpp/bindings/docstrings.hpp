@@ -59,8 +59,10 @@ env_ids : sequence of int, optional
 
 Raises
 ------
-ValueError, KeyError
+ValueError
     As for :meth:`add`; then nothing was stored.
+KeyError
+    As for :meth:`add`.
 
 Examples
 --------

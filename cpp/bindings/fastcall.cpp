@@ -7,6 +7,7 @@
 #include "buffer.hpp"
 #include "docstrings.hpp"
 #include "errors.hpp"
+#include "methods.hpp"
 #include "release.hpp"
 #include "sampling.hpp"
 #include "sharpwave/error.hpp"
@@ -141,12 +142,6 @@ PyObject* py_extend(PyObject* self, PyObject* const* args, Py_ssize_t positional
   return add_or_extend(kExtend, self, args, positional, keywords);
 }
 
-PyCFunction as_method(_PyCFunctionFastWithKeywords function) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
-}
-
-constexpr int kFast = METH_FASTCALL | METH_KEYWORDS;
-
 PyMethodDef kMethods[] = {
     {"add", as_method(py_add), kFast, doc::kAdd},
     {"extend", as_method(py_extend), kFast, doc::kExtend},
@@ -156,13 +151,6 @@ PyMethodDef kMethods[] = {
 
 }  // namespace
 
-void attach_fast_methods(const py::object& buffer_class) {
-  for (PyMethodDef& method : kMethods) {
-    auto* const type = reinterpret_cast<PyTypeObject*>(buffer_class.ptr());
-    const auto descriptor = py::reinterpret_steal<py::object>(PyDescr_NewMethod(type, &method));
-    if (!descriptor) throw py::error_already_set();
-    buffer_class.attr(method.ml_name) = descriptor;
-  }
-}
+void attach_fast_methods(const py::object& buffer_class) { attach(buffer_class, kMethods); }
 
 }  // namespace sharpwave::bindings

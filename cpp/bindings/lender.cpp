@@ -113,7 +113,7 @@ bool Loan::is_untouched(const Container& container) {
 }
 
 bool Loan::is_back() const {
-  const auto untouched = [this](const auto& part) { return is_untouched(part); };
+  const auto untouched = [this](const auto& part) { return this->is_untouched(part); };
   return Py_REFCNT(batch_.ptr()) == 1 && !has_weak_references(batch_.ptr()) &&
          std::all_of(containers_.begin(), containers_.end(), untouched) &&
          std::all_of(arrays_.begin(), arrays_.end(), untouched);

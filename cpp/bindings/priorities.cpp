@@ -25,13 +25,6 @@ Shape shape_of(const py::array& array, const char* name) {
                      std::to_string(array.ndim()) + " axes");
 }
 
-// An array that can be read as it is.
-template <typename Value>
-bool is_plain(PyObject* value) {
-  return is_array(value) && is_contiguous(value) &&
-         as_array(value)->descr == py::dtype::of<Value>().ptr();
-}
-
 py::array_t<std::int64_t> indices(PyObject* value) {
   if (is_plain<std::int64_t>(value)) {
     return py::reinterpret_borrow<py::array_t<std::int64_t>>(value);

@@ -23,6 +23,10 @@ bool fits_float(double number) {
   return std::abs(number) <= std::numeric_limits<float>::max() || std::isinf(number);
 }
 
+bool is_real(ColumnKind kind) {
+  return kind == ColumnKind::kFloat32 || kind == ColumnKind::kFloat64;
+}
+
 std::vector<std::int64_t> integers(PyObject* env_ids) {
   const auto array = py::array::ensure(env_ids);
   const bool is_empty_list = array && array.size() == 0;
@@ -89,9 +93,10 @@ const std::byte* ValueReader::read_number(PyObject* value, const ColumnType& typ
     const long long number = PyLong_AsLongLong(value);
     if (number != -1 || PyErr_Occurred() == nullptr) return keep(std::int64_t{number});
     PyErr_Clear();
-  } else if (type.kind == ColumnKind::kFloat32 && (is_floating(value) || is_integer(value))) {
+  } else if (is_real(type.kind) && (is_floating(value) || is_integer(value))) {
     const double number = PyFloat_AsDouble(value);
     if (number != -1.0 || PyErr_Occurred() == nullptr) {
+      if (type.kind == ColumnKind::kFloat64) return keep(number);
       return fits_float(number) ? keep(static_cast<float>(number)) : nullptr;
     }
     PyErr_Clear();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "sharpwave/kernels/cpu.hpp"
+
 namespace sharpwave {
 namespace {
 
@@ -33,25 +35,20 @@ float scale_of(std::span<const float> gradient, std::optional<float> max_norm) {
 }  // namespace
 
 void adam_step(const AdamRule& rule, double step, const AdamVectors& vectors) {
-  const float scale = scale_of(vectors.gradient, rule.max_norm);
-  const auto step_size = static_cast<float>(rule.learning_rate / (1 - std::pow(rule.beta1, step)));
-  const auto root = static_cast<float>(std::sqrt(1 - std::pow(rule.beta2, step)));
-  const auto beta2 = static_cast<float>(rule.beta2);
-  const auto first = static_cast<float>(1 - rule.beta1);
-  const auto second = static_cast<float>(1 - rule.beta2);
-  const auto eps = static_cast<float>(rule.eps);
-  float* const value = vectors.values.data();
-  float* const gradient = vectors.gradient.data();
-  float* const m = vectors.exp_avg.data();
-  float* const v = vectors.exp_avg_sq.data();
-  const std::size_t count = vectors.values.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const float g = gradient[i] * scale;
-    gradient[i] = g;
-    m[i] = m[i] + first * (g - m[i]);
-    v[i] = v[i] * beta2 + second * g * g;
-    value[i] = value[i] - step_size * m[i] / (std::sqrt(v[i]) / root + eps);
-  }
+  const double first_bias = 1 - std::pow(rule.beta1, step);
+  const double second_bias = 1 - std::pow(rule.beta2, step);
+  kernels().adam({.scale = scale_of(vectors.gradient, rule.max_norm),
+                  .step_size = static_cast<float>(rule.learning_rate / first_bias),
+                  .root = static_cast<float>(std::sqrt(second_bias)),
+                  .first = static_cast<float>(1 - rule.beta1),
+                  .beta2 = static_cast<float>(rule.beta2),
+                  .second = static_cast<float>(1 - rule.beta2),
+                  .eps = static_cast<float>(rule.eps),
+                  .count = vectors.values.size(),
+                  .value = vectors.values.data(),
+                  .gradient = vectors.gradient.data(),
+                  .m = vectors.exp_avg.data(),
+                  .v = vectors.exp_avg_sq.data()});
 }
 
 }  // namespace sharpwave

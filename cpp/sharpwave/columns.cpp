@@ -65,11 +65,13 @@ void Columns::take_records(Rows rows, Rows next, std::size_t begin, const Layout
 }
 
 void Columns::take_column(std::size_t field, Rows rows, std::byte* out) const {
+  const Column& from = column(field);
   std::array<const std::byte*, kTile> values{};
   for (std::size_t begin = 0; begin < rows.size(); begin += kTile) {
     const std::size_t count = std::min(kTile, rows.size() - begin);
     for (std::size_t i = 0; i < count; ++i) {
-      values[i] = column(field).row(static_cast<std::size_t>(rows[begin + i]));
+      values[i] = from.row(static_cast<std::size_t>(rows[begin + i]));
+      prefetch(values[i]);
     }
     gathers_[field](out + begin * gathers_[field].bytes, values.data(), 0, count);
   }
@@ -101,6 +103,15 @@ void Columns::put(std::size_t field, std::size_t first, std::size_t count,
   }
   for (std::size_t i = 0; i < count; ++i) {
     std::memcpy(to.row(first + i), values + i * to.bytes, to.bytes);
+  }
+}
+
+// NOLINTNEXTLINE(readability-make-member-function-const): rows change
+void Columns::scatter(std::size_t field, Rows rows, const std::byte* values) {
+  const Column& to = column(field);
+  for (const std::int64_t row : rows) {
+    std::memcpy(to.row(static_cast<std::size_t>(row)), values, to.bytes);
+    values += to.bytes;
   }
 }
 

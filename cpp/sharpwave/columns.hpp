@@ -39,6 +39,8 @@ class Columns {
   void take(std::span<const std::int64_t> rows, const Layout& layout, std::byte* block) const;
   // Stores `count` values of one field, as they are stored, one in each row from `first` on.
   void put(std::size_t field, std::size_t first, std::size_t count, const std::byte* values);
+  // Stores a value in each of these rows; of equal rows the last one counts.
+  void scatter(std::size_t field, std::span<const std::int64_t> rows, const std::byte* values);
 
   [[nodiscard]] std::span<const Field> fields() const { return fields_; }
   [[nodiscard]] std::size_t rows() const { return rows_; }
@@ -53,9 +55,7 @@ class Columns {
   void take_records(Rows rows, Rows next, std::size_t begin, const Layout& layout,
                     std::byte* block) const;
   void take_column(std::size_t field, Rows rows, std::byte* out) const;
-  [[nodiscard]] bool is_hot(std::size_t field) const {
-    return column(field).bytes <= Table::kColdBytes;
-  }
+  [[nodiscard]] bool is_hot(std::size_t field) const { return !Table::is_cold(fields_[field]); }
 
   // Immutable after construction.
   std::vector<Field> fields_;

@@ -141,8 +141,8 @@ void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient)
   const std::size_t columns = is_turned ? layer.outputs : layer.inputs;
   const float* const left = is_turned ? input_of(layer) : slope;
   const float* const right = is_turned ? slope : input_of(layer);
-  const std::size_t row = stride_of(columns);
-  transpose(right, stride_, columns, batch_, at(rows_), row);
+  const std::size_t stride = stride_of(columns);
+  transpose(right, stride_, columns, batch_, at(rows_), stride);
   kernels().product({.rows = rows,
                      .columns = columns,
                      .depth = batch_,
@@ -150,7 +150,7 @@ void Mlp::by_parameters(const Layer& layer, const float* slope, float* gradient)
                      .a_row = stride_,
                      .a_column = 1,
                      .b = at(rows_),
-                     .b_row = row,
+                     .b_row = stride,
                      .c = gradient + layer.weight,
                      .c_row = columns,
                      .c_room = columns});

@@ -36,6 +36,8 @@ struct Field {
   Decode decode = {};
   // For a stack of frames along the first axis, stored frame by frame: how many. Otherwise 0.
   std::size_t frames = 0;
+  // Whether a table keeps it in an array of its own, without the gaps of a record.
+  bool is_alone = false;
 
   // How many numbers a row's value has.
   [[nodiscard]] std::size_t values() const { return sampled_bytes() / itemsize; }

@@ -13,8 +13,6 @@ constexpr std::size_t kColdAlignment = 64;
 
 std::size_t round_up(std::size_t value, std::size_t to) { return (value + to - 1) / to * to; }
 
-bool is_cold(const Field& field) { return field.table_bytes() > Table::kColdBytes; }
-
 // NumPy wants each value on a multiple of its own size (up to 8) to read columns in place.
 std::size_t alignment(const Field& field) {
   const std::size_t item = field.is_stack() ? sizeof(std::uint32_t) : field.stored_itemsize();
@@ -32,9 +30,9 @@ RecordLayout lay_out(std::span<const Field> fields, Table::WithMeta with_meta) {
   RecordLayout layout;
   std::size_t end = 0;
   for (const Field& field : fields) {
-    if (!is_cold(field)) end = round_up(end, alignment(field));
+    if (!Table::is_cold(field)) end = round_up(end, alignment(field));
     layout.offsets.push_back(end);
-    if (!is_cold(field)) end += field.table_bytes();
+    if (!Table::is_cold(field)) end += field.table_bytes();
   }
   if (with_meta == Table::WithMeta::kYes) {
     layout.meta = round_up(end, alignof(Meta));
@@ -42,6 +40,10 @@ RecordLayout lay_out(std::span<const Field> fields, Table::WithMeta with_meta) {
   }
   layout.bytes = round_up(end, kRecordAlignment);
   return layout;
+}
+
+std::size_t cold_stride(const Field& field) {
+  return field.is_alone ? field.table_bytes() : round_up(field.table_bytes(), kColdAlignment);
 }
 
 std::size_t times(std::size_t rows, std::size_t stride) {
@@ -54,10 +56,14 @@ std::size_t times(std::size_t rows, std::size_t stride) {
 
 }  // namespace
 
+bool Table::is_cold(const Field& field) {
+  return field.is_alone || field.table_bytes() > kColdBytes;
+}
+
 std::size_t Table::bytes(std::span<const Field> fields, std::size_t rows, WithMeta meta) {
   std::size_t row_bytes = lay_out(fields, meta).bytes;
   for (const Field& field : fields) {
-    if (is_cold(field)) row_bytes += round_up(field.table_bytes(), kColdAlignment);
+    if (is_cold(field)) row_bytes += cold_stride(field);
   }
   return times(rows, row_bytes);
 }
@@ -70,7 +76,7 @@ Table::Table(std::span<const Field> fields, std::size_t rows, WithMeta meta) {
   for (std::size_t f = 0; f < fields.size(); ++f) {
     const std::size_t bytes = fields[f].table_bytes();
     if (is_cold(fields[f])) {
-      const std::size_t stride = round_up(bytes, kColdAlignment);
+      const std::size_t stride = cold_stride(fields[f]);
       memory_.emplace_back(times(rows, stride));
       columns_.push_back({memory_.back().data(), stride, bytes});
     } else {

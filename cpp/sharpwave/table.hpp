@@ -1,6 +1,7 @@
 #pragma once
 // Table: rows of fields in memory. Small fields of a row lie together in one record, so that one
-// or two cache lines hold a whole transition; a field of more than kColdBytes has a column alone.
+// or two cache lines hold a whole transition; a field of more than kColdBytes, or that asks for it,
+// has a column alone.
 //
 // Threads: none; the owner locks. Ownership: owns its memory.
 // Invariants: (1) column(f).row(i) is field f of row i for the table's whole life;
@@ -58,6 +59,9 @@ class Table {
   static constexpr std::size_t kColdBytes = 256;
 
   enum class WithMeta : bool { kNo, kYes };
+
+  // Whether a field has a column alone.
+  static bool is_cold(const Field& field);
 
   // Bytes that a table of `rows` rows takes. THROWS OutOfMemory past what a size_t can say.
   static std::size_t bytes(std::span<const Field> fields, std::size_t rows, WithMeta meta);

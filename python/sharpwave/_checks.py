@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-import secrets
+import os
 from collections.abc import Mapping
 from copy import copy
 from typing import Any
@@ -90,7 +90,7 @@ def checked_count(name: str, value: int) -> int:
 
 def checked_seed(seed: int | None) -> int:
     if seed is None:
-        return secrets.randbits(64)
+        return int.from_bytes(os.urandom(8), "little")
     try:
         number = operator.index(seed)
     except TypeError:

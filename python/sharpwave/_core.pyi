@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,18 @@ class ReplayBuffer:
 
 class Columns:
     def __init__(
-        self, *, fields: dict[str, Field], rows: int, cast: Callable[..., NDArray[np.generic]]
+        self,
+        *,
+        fields: dict[str, Field],
+        rows: int,
+        cast: Callable[..., NDArray[np.generic]],
+        alone: Sequence[str] = (),
     ) -> None: ...
     def __getitem__(self, name: str) -> NDArray[Any]: ...
     def __len__(self) -> int: ...
     def take(self, rows: Any, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]: ...
-    def put(self, first: int, count: int, *args: Any) -> None: ...
+    def put(self, first: int, count: int, /, *values: Any) -> None: ...
+    def scatter(self, rows: Any, /, *values: Any) -> None: ...
     def n_step(
         self,
         rows: Any,
@@ -121,7 +127,9 @@ class SumTree:
     def __len__(self) -> int: ...
     def __getitem__(self, places: Any) -> NDArray[np.float32]: ...
     def __setitem__(self, places: Any, values: Any) -> None: ...
-    def prioritize(self, places: Any, td_error: Any, alpha: float, eps: float) -> float: ...
+    def prioritize(
+        self, places: Any, td_error: Any, alpha: float, eps: float
+    ) -> tuple[float, float]: ...
     def weigh(
         self, places: Any, beta: float, smallest: float | None = None
     ) -> NDArray[np.float32]: ...
@@ -220,7 +228,7 @@ class DqnStep:
         target_noise: NDArray[np.float32] | None,
     ) -> tuple[float, NDArray[np.float32]]: ...
 
-_Optimized = tuple[
+_Optimized: TypeAlias = tuple[
     NDArray[np.float32],
     NDArray[np.float32],
     NDArray[np.float32],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +54,8 @@ def _huge_pages() -> str:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata  # a third of what importing sharpwave would cost
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

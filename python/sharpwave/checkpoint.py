@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +49,7 @@ def write(path: Path, settings: Mapping[str, Any], buffer: _core.ReplayBuffer) -
             f"{path}: expected a new or empty folder, or one that holds a saved buffer, but "
             f"{strangers[0]!r} is in it; save to a folder of its own"
         )
-    generation = f"segments-{secrets.token_hex(8)}"
+    generation = f"segments-{os.urandom(8).hex()}"
     folder = path / generation
     folder.mkdir()
     try:
@@ -59,11 +57,17 @@ def write(path: Path, settings: Mapping[str, Any], buffer: _core.ReplayBuffer) -
         _sync(folder)
         _replace(path / MANIFEST, _manifest(settings, segments, generation))
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         raise
     for old in path.iterdir():
         if old.name not in (MANIFEST, generation):
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # and with it every archive format: only who saves pays for that
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read(path: Path) -> tuple[dict[str, Any], Segments, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ class Columns(_core.Columns):
         The columns.
     rows : int
         How many rows there are, all zeros at first.
+    alone : sequence of str, optional
+        Columns that are C-contiguous arrays of their own, for compiled code that wants such. A row
+        of the table then takes a memory access more for each.
 
     Raises
     ------
@@ -35,6 +38,10 @@ class Columns(_core.Columns):
     -----
     ``columns[name]`` is a live and writable view of shape ``(rows, *field)`` without a copy. Small
     fields of a row lie together in memory, so most views have strides.
+
+    ``columns.put(first, count, *values)`` writes consecutive rows, ``columns.scatter(rows, *values)``
+    any; the values come in the order of the fields, each with a first axis of the rows. Where one is
+    refused nothing is written. Of equal rows the last one counts.
 
     ``columns.n_step(rows, reward=..., ends=(...), n_step=..., gamma=..., newest=..., environments=1)``
     takes the rows as a ring of steps, the rows of one step's environments side by side, and returns
@@ -53,19 +60,25 @@ class Columns(_core.Columns):
     array([7., 1.], dtype=float32)
     """
 
-    def __init__(self, fields: Mapping[str, Field], rows: int) -> None:
-        self.fields = dict(fields)
-        super().__init__(fields=self.fields, rows=rows, cast=cast)
+    def __init__(
+        self, fields: Mapping[str, Field], rows: int, *, alone: Sequence[str] = ()
+    ) -> None:
+        self.fields, self.alone = dict(fields), tuple(alone)
+        super().__init__(fields=self.fields, rows=rows, cast=cast, alone=self.alone)
 
     def __reduce__(self) -> tuple[Any, ...]:
         stored = {name: np.ascontiguousarray(self[name]) for name in self.fields}
-        return _made, (type(self), self.fields, len(self), stored)
+        return _made, (type(self), self.fields, len(self), self.alone, stored)
 
 
 def _made(
-    cls: type[Columns], fields: dict[str, Field], rows: int, stored: dict[str, NDArray[Any]]
+    cls: type[Columns],
+    fields: dict[str, Field],
+    rows: int,
+    alone: tuple[str, ...],
+    stored: dict[str, NDArray[Any]],
 ) -> Columns:
-    columns = cls(fields, rows)
+    columns = cls(fields, rows, alone=alone)
     for name, values in stored.items():
         columns[name][...] = values
     return columns

@@ -108,7 +108,11 @@ class SamplesPerInsert:
 
         Raises
         ------
-        TimeoutError, RuntimeError, ValueError
+        TimeoutError
+            The time is over; nothing was counted.
+        RuntimeError
+            The limiter is closed.
+        ValueError
             As for :meth:`insert`.
         """
         rows = _checked_rows("n", n)

@@ -34,7 +34,7 @@ class SumTree(_core.SumTree):
     - ``tree[places]`` reads float32 values and ``tree[places] = values`` sets them, where places
       are an array of integers; of equal places the last one counts.
     - ``prioritize(places, td_error, alpha, eps)`` sets ``(|td_error| + eps) ** alpha`` and returns
-      the largest priority that it set.
+      the smallest and the largest priority that it set.
     - ``weigh(places, beta, smallest=None)`` returns ``(smallest / priority) ** beta``, Schaul et
       al. 2016, 3.4; without ``smallest`` that of these places.
     - ``find(mass)`` returns the places in which parts of the total lie.

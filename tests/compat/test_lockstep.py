@@ -155,8 +155,9 @@ def test_dqn_update_by_update(max_grad_norm, updates) -> None:
     assert ours.act(obs).tolist() == theirs.predict(obs, deterministic=True)[0].tolist()
 
 
-def test_td3_for_two_hundred_updates() -> None:
-    config = TD3Config(hidden=HIDDEN, learning_rate=1e-3)
+@pytest.mark.parametrize("backend", ["torch", "native"])
+def test_td3_for_two_hundred_updates(backend) -> None:
+    config = TD3Config(hidden=HIDDEN, learning_rate=1e-3, backend=backend)
     theirs = theirs_of(sb3.TD3, CONTINUOUS, list(HIDDEN), learning_rate=1e-3, tau=config.tau)
     ours = TD3(CONTINUOUS.observation_space, CONTINUOUS.action_space, config)
     for own, other in ((ours.actor, theirs.actor), (ours.actor_target, theirs.actor_target)):
@@ -202,8 +203,9 @@ def sac_actor_into(ours: Any, theirs: Any) -> None:
         last.bias.copy_(torch.cat([theirs.mu.bias, theirs.log_std.bias]))
 
 
-def test_sac_for_two_hundred_updates(monkeypatch) -> None:
-    config = SACConfig(hidden=HIDDEN, learning_rate=1e-3)
+@pytest.mark.parametrize("backend", ["torch", "native"])
+def test_sac_for_two_hundred_updates(monkeypatch, backend) -> None:
+    config = SACConfig(hidden=HIDDEN, learning_rate=1e-3, backend=backend)
     theirs = theirs_of(sb3.SAC, CONTINUOUS, list(HIDDEN), learning_rate=1e-3, tau=config.tau)
     ours, noise = sac_beside(theirs, config), Noise()
     monkeypatch.setattr(

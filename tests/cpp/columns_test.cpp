@@ -56,6 +56,27 @@ TEST_CASE("columns: several rows are put at once, in both kinds of columns") {
   CHECK(std::memcmp(columns.column(1).row(7), two.data() + 300, 300) == 0);
 }
 
+TEST_CASE("columns: values are scattered, into records and into columns alone") {
+  std::vector<Field> fields = small_and_large();
+  fields.push_back({"alone", "int16", 2, {1}});
+  fields.back().is_alone = true;
+  Columns columns(fields, 8);
+  CHECK(columns.column(2).stride == 2);
+  const std::vector<std::int64_t> rows{6, 1, 6};
+  const std::size_t sizes[] = {6, 300, 2};
+  for (std::size_t f = 0; f < 3; ++f) {
+    const std::vector<std::byte> values = value(3 * sizes[f], 4);
+    columns.scatter(f, rows, values.data());
+    CHECK(std::memcmp(columns.column(f).row(1), values.data() + sizes[f], sizes[f]) == 0);
+    CHECK(std::memcmp(columns.column(f).row(6), values.data() + 2 * sizes[f], sizes[f]) == 0);
+    const Columns::Layout layout = columns.layout(3, {true, true, true});
+    std::vector<std::byte> block(layout.bytes);
+    columns.take(rows, layout, block.data());
+    CHECK(std::memcmp(block.data() + layout.offsets[f] + sizes[f], values.data() + sizes[f],
+                      sizes[f]) == 0);
+  }
+}
+
 TEST_CASE("columns: what was not chosen is not taken") {
   Columns columns(small_and_large(), 8);
   columns.put(0, 3, 1, value(6, 3).data());

@@ -4,10 +4,10 @@
 
 #include <array>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <vector>
 
+#include "plain_mlp.hpp"
 #include "sharpwave/adam.hpp"
 #include "sharpwave/dqn_step.hpp"
 #include "sharpwave/error.hpp"
@@ -17,82 +17,16 @@ using sharpwave::DqnLoss;
 using sharpwave::DqnStep;
 using sharpwave::InvalidValue;
 using sharpwave::Mlp;
-using sharpwave::Rng;
-using Floats = std::vector<float>;
-using Doubles = std::vector<double>;
-using Widths = std::vector<std::size_t>;
+
+using namespace plain;
 
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr std::array<std::size_t, 8> kBatches = {1, 2, 15, 16, 33, 64, 100, 257};
 
 std::vector<Widths> networks() {
   return {{1, 1},        {3, 2},          {17, 33, 1},     {4, 120, 84, 2},
           {1, 16, 1, 3}, {33, 7, 65, 48}, {5, 3, 97, 3, 2}};
-}
-
-Floats numbers(Rng& rng, std::size_t count) {
-  Floats values(count);
-  for (float& value : values) value = static_cast<float>(rng.next() >> 40) * 0x1p-24F - 0.5F;
-  return values;
-}
-
-// The definition, in double: the values of each layer for one observation, and the gradient.
-struct Plain {
-  Widths widths;
-  Floats parameters;
-
-  [[nodiscard]] std::size_t weight(std::size_t layer) const {
-    std::size_t at = 0;
-    for (std::size_t l = 0; l < layer; ++l) at += (widths[l] + 1) * widths[l + 1];
-    return at;
-  }
-
-  [[nodiscard]] std::vector<Doubles> forward(const float* obs) const {
-    std::vector<Doubles> x = {Doubles(obs, obs + widths[0])};
-    for (std::size_t l = 0; l + 1 < widths.size(); ++l) {
-      const float* const w = parameters.data() + weight(l);
-      const float* const bias = w + widths[l] * widths[l + 1];
-      Doubles y;
-      for (std::size_t o = 0; o < widths[l + 1]; ++o) {
-        auto sum = static_cast<double>(bias[o]);
-        for (std::size_t i = 0; i < widths[l]; ++i) {
-          sum += x[l][i] * static_cast<double>(w[o * widths[l] + i]);
-        }
-        y.push_back(l + 2 < widths.size() && sum <= 0 ? 0 : sum);
-      }
-      x.push_back(y);
-    }
-    return x;
-  }
-
-  void backward(const float* obs, Doubles slope, Doubles& gradient) const {
-    const auto x = forward(obs);
-    for (std::size_t l = widths.size() - 1; l-- > 0;) {
-      const float* const w = parameters.data() + weight(l);
-      double* const of_weight = gradient.data() + weight(l);
-      Doubles before(widths[l]);
-      for (std::size_t o = 0; o < widths[l + 1]; ++o) {
-        for (std::size_t i = 0; i < widths[l]; ++i) {
-          of_weight[o * widths[l] + i] += slope[o] * x[l][i];
-          before[i] += x[l][i] > 0 ? slope[o] * static_cast<double>(w[o * widths[l] + i]) : 0;
-        }
-        of_weight[widths[l] * widths[l + 1] + o] += slope[o];
-      }
-      slope = before;
-    }
-  }
-};
-
-void check_close(const Floats& got, const Doubles& expected, double tolerance = 1e-5) {
-  REQUIRE(got.size() == expected.size());
-  double worst = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double off = std::fabs(static_cast<double>(got[i]) - expected[i]);
-    worst = std::fmax(worst, off / (1 + std::fabs(expected[i])));
-  }
-  CHECK(worst < tolerance);
 }
 
 struct Batch {
@@ -130,7 +64,7 @@ struct Expected {
   Doubles gradient;
 };
 
-Expected plain_step(const Plain& online, const Plain& target, const Batch& batch,
+Expected plain_step(const PlainMlp& online, const PlainMlp& target, const Batch& batch,
                     std::int64_t first, const DqnLoss& rule) {
   const std::size_t size = batch.action.size();
   Expected expected{0, {}, Doubles(online.parameters.size())};
@@ -166,7 +100,7 @@ TEST_CASE("mlp: values and gradient equal the definition, whatever the widths an
   Rng rng(1);
   for (const Widths& widths : networks()) {
     Mlp mlp(widths);
-    const Plain plain{widths, numbers(rng, mlp.parameters())};
+    const PlainMlp plain{widths, numbers(rng, mlp.parameters())};
     for (const std::size_t size : kBatches) {  // one after another, in one object
       const Floats obs = numbers(rng, size * mlp.inputs());
       const Floats slope = numbers(rng, size * mlp.outputs());
@@ -186,6 +120,74 @@ TEST_CASE("mlp: values and gradient equal the definition, whatever the widths an
       }
       check_close(out, values);
       check_close(gradient, expected);
+    }
+  }
+}
+
+TEST_CASE("mlp: one of an ensemble has its own of all parameters, and writes its own gradient") {
+  Rng rng(5);
+  for (const Widths& widths : networks()) {
+    const std::size_t count = Mlp(widths).parameters();
+    const PlainMlp network{widths, numbers(rng, count)};
+    const Floats parameters =
+        together<float>(widths, {numbers(rng, count), network.parameters, numbers(rng, count)});
+    Mlp mlp(widths, sharpwave::Member{1, 3});
+    REQUIRE(mlp.parameters() == 3 * count);
+    for (const std::size_t size : kBatches) {
+      const Floats obs = numbers(rng, size * mlp.inputs());
+      const Floats slope = numbers(rng, size * mlp.outputs());
+      Floats out(size * mlp.outputs(), kNan);
+      Floats gradient(3 * count, 7);
+      mlp.see(obs.data(), size);
+      mlp.forward(parameters.data(), out.data());
+      mlp.backward(parameters.data(), slope.data(), gradient.data());
+      Doubles values;
+      Doubles expected(count);
+      for (std::size_t i = 0; i < size; ++i) {
+        const float* const row = obs.data() + i * mlp.inputs();
+        const Doubles y = network.forward(row).back();
+        values.insert(values.end(), y.begin(), y.end());
+        const float* const s = slope.data() + i * mlp.outputs();
+        network.backward(row, Doubles(s, s + mlp.outputs()), expected);
+      }
+      check_close(out, values);
+      check_close(gradient,
+                  together<double>(widths, {Doubles(count, 7), expected, Doubles(count, 7)}));
+    }
+  }
+}
+
+TEST_CASE("mlp: the gradient by its last inputs, of a batch in two parts, equals the definition") {
+  Rng rng(6);
+  for (const Widths& widths : networks()) {
+    const std::size_t count = Mlp(widths).parameters();
+    const PlainMlp network{widths, numbers(rng, count)};
+    const Floats parameters = together<float>(widths, {network.parameters});
+    for (const bool is_member : {false, true}) {
+      Mlp mlp = is_member ? Mlp(widths, sharpwave::Member{0, 1}) : Mlp(widths);
+      const Floats& own = is_member ? parameters : network.parameters;
+      for (const std::size_t size : kBatches) {
+        const std::size_t last = 1 + rng.below(mlp.inputs());
+        const std::size_t first = mlp.inputs() - last;
+        const Floats obs = numbers(rng, size * first);
+        const Floats action = numbers(rng, size * last);
+        const Floats slope = numbers(rng, size * mlp.outputs());
+        Floats out(size * mlp.outputs());
+        Floats by_last(size * last, kNan);
+        mlp.see(obs.data(), action.data(), last, size);
+        mlp.forward(own.data(), out.data());
+        mlp.backward_to_inputs(own.data(), slope.data(), last, by_last.data());
+        Doubles expected;
+        for (std::size_t i = 0; i < size; ++i) {
+          Floats row(obs.data() + i * first, obs.data() + (i + 1) * first);
+          row.insert(row.end(), action.data() + i * last, action.data() + (i + 1) * last);
+          const float* const s = slope.data() + i * mlp.outputs();
+          Doubles unused(count);
+          const Doubles all = network.backward(row.data(), Doubles(s, s + mlp.outputs()), unused);
+          expected.insert(expected.end(), all.end() - static_cast<std::ptrdiff_t>(last), all.end());
+        }
+        check_close(by_last, expected);
+      }
     }
   }
 }
@@ -221,8 +223,8 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
       for (const DqnLoss& rule :
            {DqnLoss{false, false, {}}, {false, true, {}}, {true, false, {}}, {true, true, {}}}) {
         DqnStep step({widths, false, false}, kFirst, rule);
-        Plain online{widths, numbers(rng, step.parameters())};
-        const Plain target{widths, numbers(rng, step.parameters())};
+        PlainMlp online{widths, numbers(rng, step.parameters())};
+        const PlainMlp target{widths, numbers(rng, step.parameters())};
         Batch batch = random_batch(rng, size, widths, kFirst);
         if (size == 33) batch.weight.clear();
         const Expected expected = plain_step(online, target, batch, kFirst, rule);

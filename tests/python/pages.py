@@ -1,4 +1,4 @@
-"""The Python of a page of documentation."""
+"""The code of a page of documentation."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
+def fences_of(page: Path) -> list[tuple[str, str]]:
+    """Every fenced block: its language, and what is in it."""
+    return re.findall(r"^```([^\n]*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
 def blocks_of(page: Path) -> list[str]:
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    assert blocks, "a page shows the library at work"
-    return blocks
+    return [block for language, block in fences_of(page) if language == "python"]
+
+
+def commands_of(page: Path) -> list[list[str]]:
+    """The `sharpwave` commands of a page, in words, without what is said behind a #."""
+    shell = [block for language, block in fences_of(page) if language in ("bash", "console")]
+    lines = [line.split("#")[0].split() for block in shell for line in block.splitlines()]
+    return [words for words in lines if words[:1] == ["sharpwave"]]
 
 
 def run(page: Path) -> None:

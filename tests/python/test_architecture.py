@@ -32,6 +32,7 @@ ANNEXES = {
     "memory_windows": "memory",
     "transitions_archive": "transitions",
     "kernels/kernels": "kernels/cpu",
+    "kernels/adam": "kernels/cpu",
     "kernels/convert": "kernels/cpu",
     "kernels/gemm": "kernels/cpu",
     "kernels/large": "kernels/cpu",

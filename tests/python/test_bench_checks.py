@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import sys
@@ -14,7 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import checks, frames, limit, memory, rounds, workloads
+from bench import checks, frames, kinds, limit, memory, rounds, workloads
+from bench.peers import PEERS
 
 needs_compiler = pytest.mark.skipif(
     shutil.which("c++") is None and "CXX" not in os.environ, reason="limit.cpp needs a C++ compiler"
@@ -55,17 +57,17 @@ def drawing(index: Any) -> Any:
 
 
 def test_the_check_finds_draws_that_do_not_follow_priorities() -> None:
-    rows = workloads.make_rows(50_000)
+    rows = workloads.make_rows(400_000)
     rng = np.random.default_rng(0)
     weight = checks.initial_errors(rows).astype(np.float64) ** checks.ALPHA
 
     def check(weight: Any) -> None:
-        index = iter(rng.choice(50_000, (10, 256), p=weight / weight.sum()))
+        index = iter(rng.choice(400_000, (10, 256), p=weight / weight.sum()))
         checks.check_priorities("prioritized/256/arrays", drawing(index), dict, rows)
 
     check(weight)
     with pytest.raises(AssertionError, match=r"should have 0\.307"):
-        check(np.ones(50_000))
+        check(np.ones(400_000))
 
 
 def test_the_check_finds_a_row_that_comes_twice_in_an_epoch() -> None:
@@ -122,10 +124,39 @@ def test_the_bare_loop_over_sequences_gives_what_was_stored(size: str) -> None:
 def test_our_buffers_pass_the_checks_of_every_kind() -> None:
     process = rounds.Worker("sharpwave")
     with contextlib.closing(process):
-        kinds = [kind for kind in workloads.KINDS if workloads.KINDS[kind].rows == "vectors"]
-        made = process.ask("make", kinds=kinds, rows=100_000)
-        assert set(made["operations"]) == set(workloads.operations(tuple(kinds)))
-        assert len(process.ask("check")["checked"]) == len(made["operations"]) - 1
+        (part,) = kinds.parts(data=["vectors"])
+        asked = {name: dataclasses.asdict(kind) for name, kind in part.kinds.items()}
+        made = process.ask("make", data="vectors", kinds=asked, rows=100_000)
+        names = [name for kind, about in part.kinds.items() for name in about.operations(kind)]
+        assert made["operations"] == names
+        silent = {"add", "add_16", "add_128", "save"}
+        assert set(process.ask("check")["checked"]) == set(names) - silent
+
+
+# numpy and torch are for everybody, CleanRL is a checkout, Reverb may have a Python of its own
+IMPORTED = {
+    "sb3": "stable_baselines3", "sb3_extra": "sb3_extra_buffers", "rlox": "rlox", "cpprb": "cpprb",
+    "tianshou": "tianshou", "torchrl": "torchrl", "rllib": "ray", "flashbax": "flashbax",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", ["vectors", "stacks", "values"])
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_that_is_installed_passes_the_checks(name: str, data: str) -> None:
+    pytest.importorskip(IMPORTED.get(name, "torch"))
+    (part,) = kinds.parts([kind for kind in kinds.KINDS if kind != "tree"], [data], quick=True)
+    asked = {kind: dataclasses.asdict(about) for kind, about in part.kinds.items()}
+    with contextlib.closing(rounds.Worker(name)) as process:
+        try:
+            made = process.ask(
+                "make", data=data, kinds=asked, rows=3000 if data == "stacks" else 80_000
+            )
+        except ImportError as missing:
+            pytest.skip(str(missing))
+        silent = {"add", "add_16", "add_128", "save", "stacks_add"}
+        assert set(process.ask("check")["checked"]) == set(made["operations"]) - silent
+        for operation in made["operations"]:
+            assert process.ask("time", operation=operation, calls=2)["ns"] > 0
 
 
 def test_memory_is_counted_in_a_buffer_that_is_full() -> None:
@@ -157,10 +188,26 @@ def test_the_bare_loop_gathers_what_numpy_gathers(size: int) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("actions", workloads.ACTIONS)
-def test_the_bare_loop_computes_targets(actions: int) -> None:
-    for name, loop in limit.td(workloads.make_values(256, actions)).items():
-        checks.check_target(f"{name.split('/')[0]}/256x{actions}/arrays", loop(1))
+@pytest.mark.parametrize("actions", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("name", ["target", "double_target"])
+def test_the_bare_loop_computes_targets(name: str, actions: int) -> None:
+    loops = getattr(limit, name)(workloads.make_values(256, actions))
+    checks.check_target(f"{name}/256x{actions}/arrays", loops["arrays"](1))
+
+
+def test_the_check_finds_an_atom_that_is_off() -> None:
+    exact = workloads.c51_exact(workloads.make_values(32, 51))
+    np.testing.assert_allclose(exact.sum(1), 1, rtol=1e-6)
+    checks.check_target("c51/32x51/tensors", exact.astype(np.float32))
+    exact[3, 20] += 1e-3
+    with pytest.raises(AssertionError, match="off by"):
+        checks.check_target("c51/32x51/tensors", exact)
+
+
+def test_the_check_finds_rows_that_did_not_come_back() -> None:
+    checks.check_load(10, 10)
+    with pytest.raises(AssertionError, match="10 rows were saved, 9 came back"):
+        checks.check_load(9, 10)
 
 
 def test_rows_are_chained_inside_an_episode_and_not_across_its_end() -> None:

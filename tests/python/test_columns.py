@@ -47,6 +47,42 @@ def test_rows_are_taken_as_they_were_put_in_any_order_and_more_than_once(count) 
         assert (taken[name] == value[rows]).all(), name
 
 
+@pytest.mark.parametrize("alone", [(), ("done",), ("obs", "screen", "half", "action")])
+def test_scattered_rows_are_those_that_numpy_would_write(alone) -> None:
+    rng = np.random.default_rng(5)
+    columns = Columns(FIELDS, 50, alone=alone)
+    plain = {name: columns[name].copy() for name in FIELDS}
+    for count in (1, 3, 40, 200):  # of equal rows the last one counts
+        rows = rng.integers(0, 50, count)
+        values = [
+            rng.integers(0, 9, (count, *field.shape)).astype(field.dtype)
+            for field in FIELDS.values()
+        ]
+        columns.scatter(rows if count > 3 else rows.tolist(), *values)
+        for name, value in zip(FIELDS, values, strict=True):
+            plain[name][rows] = value
+            assert (columns[name] == plain[name]).all(), name
+    taken = columns.take(np.arange(50))
+    assert all((taken[name] == plain[name]).all() for name in FIELDS)
+
+
+def test_a_column_alone_is_contiguous_and_stays_so_in_a_copy() -> None:
+    columns = Columns(FIELDS, 10, alone=("action", "screen"))
+    for each in (columns, copy.deepcopy(columns)):
+        assert each["action"].flags.c_contiguous
+        assert each["screen"].flags.c_contiguous
+        assert not each["done"].flags.c_contiguous
+    with pytest.raises(KeyError, match="'rew' is not a column"):
+        Columns(FIELDS, 10, alone=("rew",))
+
+
+@pytest.mark.parametrize("value", [3, 2.5, np.float32(0.1), np.int64(7), -1.0, float("nan")])
+def test_single_numbers_are_put_into_float64_as_numpy_puts_them(value) -> None:
+    columns = Columns({"x": Field((), "float64")}, 3)
+    columns.put(1, 1, value)
+    np.testing.assert_array_equal(columns["x"], [0.0, np.float64(value), 0.0])
+
+
 def test_some_columns_can_be_taken_alone() -> None:
     columns, values = filled()
     rows = np.array([3, 99, 3])
@@ -112,6 +148,17 @@ def test_a_refused_put_changes_nothing() -> None:
         columns.put(99, 2, *(value[:2] for value in values.values()))
     with pytest.raises(ValueError, match="expected 5 values"):
         columns.put(0, 1, 1.0)
+    three = [value[:3] for value in values.values()]
+    for rows, given, message in (
+        ([0, 1, 100], three, "expected rows from 0 to 99, got 100"),
+        ([0, -1, 2], three, "expected rows from 0 to 99, got -1"),
+        ([0, 1], three, "obs: expected shape"),
+        ([5, 6, 7], [*three[:3], [0.5, 1, 1], three[4]], "action: expected"),
+        ([1], three[:2], "expected 5 values"),
+        ([[1]], three, "one-dimensional"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            columns.scatter(rows, *given)
     for name, value in values.items():
         assert (columns[name] == value).all()
 

@@ -89,3 +89,23 @@ def test_it_needs_numpy_only() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "kernels" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe that is closed says so on POSIX")
+def test_a_reader_who_has_seen_enough_ends_it_quietly() -> None:
+    """`sharpwave doctor | head -1`: here the reader is gone before the first line."""
+    code = (
+        "import sys\nfrom sharpwave.cli import main\nsys.stdin.read()\nsys.exit(main(['doctor']))"
+    )
+    doctor = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert doctor.stdout is not None
+    doctor.stdout.close()
+    doctor.stdout = None
+    _, err = doctor.communicate(timeout=60)
+    assert (doctor.returncode, err) == (141, "")

@@ -32,11 +32,12 @@ def test_any_changes_leave_what_plain_numpy_has(leaves, smallest) -> None:
                 plain[place] = value
         else:
             errors = rng.normal(size=len(places))
-            most = tree.prioritize(places, errors, 0.6, 1e-3)
+            least, most = tree.prioritize(places, errors, 0.6, 1e-3)
             priorities = (np.abs(errors.astype("f4")) + np.float32(1e-3)) ** 0.6
             for place, value in zip(places, priorities, strict=True):
                 plain[place] = value
             assert most == pytest.approx(priorities.max(), rel=1e-6)
+            assert least == pytest.approx(priorities.min(), rel=1e-6)
         np.testing.assert_allclose(tree[np.arange(leaves)], plain, rtol=1e-6)
         assert tree.total == pytest.approx(plain.sum(dtype="f8"), rel=1e-6)
         if smallest:

@@ -8,6 +8,10 @@
 #if !defined(__GNUC__) && !defined(__clang__)
 #define __builtin_memcpy std::memcpy
 #define __builtin_prefetch(...) ((void)0)
+#define __builtin_sqrtf std::sqrt
+#define SHARPWAVE_RESTRICT __restrict
+#else
+#define SHARPWAVE_RESTRICT __restrict__
 #endif
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -69,6 +69,22 @@ struct Product {
   const float* gate = nullptr;  // laid out as C, or none: where it is not positive C is 0
 };
 
+// One step of Adam over `count` parameters (adam.hpp), its constants as they are rounded.
+struct AdamLoop {
+  float scale;      // of the gradient, which is left scaled
+  float step_size;  // over the first moment's bias correction
+  float root;       // of the second's
+  float first;      // 1 - beta1
+  float beta2;
+  float second;  // 1 - beta2
+  float eps;
+  std::size_t count;
+  float* value;
+  float* gradient;
+  float* m;
+  float* v;
+};
+
 struct Kernels {
   const char* name;
 
@@ -114,6 +130,7 @@ struct Kernels {
   void (*weights)(const float* priority, float smallest, float beta, std::size_t count, float* out);
 
   void (*product)(const Product& product);
+  void (*adam)(const AdamLoop& loop);
 };
 
 const Kernels& kernels();

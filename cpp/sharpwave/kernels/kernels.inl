@@ -216,6 +216,7 @@ void target(const Real* reward, const Real* discount, QValues<Real> next_q, Real
   double_target(reward, discount, next_q, next_q.values, out);
 }
 
+#include "sharpwave/kernels/adam.inl"
 #include "sharpwave/kernels/gemm.inl"
 #include "sharpwave/kernels/quad.inl"
 // What follows computes with quads.
@@ -238,4 +239,5 @@ inline constexpr Kernels kSet = {kName,
                                  smallest_of,
                                  priorities,
                                  weights,
-                                 product};
+                                 product,
+                                 adam};

@@ -22,7 +22,8 @@ from sharpwave.agents.r2d2 import R2D2
 from sharpwave.agents.r2d2_config import R2D2Config
 from sharpwave.agents.rainbow import rainbow
 from sharpwave.agents.sac import SAC, SACConfig
-from sharpwave.agents.tabular import QLearning, QLearningConfig
+from sharpwave.agents.tabular import QLearning
+from sharpwave.agents.tabular_config import QLearningConfig
 from sharpwave.agents.td3 import TD3, TD3Config
 
 __all__ = [

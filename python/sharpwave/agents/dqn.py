@@ -22,7 +22,7 @@ from sharpwave.agents.dqn_config import DQNConfig
 from sharpwave.agents.exploration import epsilon
 from sharpwave.agents.flat import FlatParameters, adam, adam_step, clip
 from sharpwave.agents.iqn import ImplicitQuantiles
-from sharpwave.agents.native import native_step
+from sharpwave.agents.native import Vectors, native_step
 from sharpwave.agents.networks import QNetwork, q_network
 from sharpwave.agents.noisy import FlatNoise
 from sharpwave.agents.q_values import Distribution, QValues, distribution_of
@@ -88,10 +88,10 @@ class DQN(Agent):
         self._obs_ndim = len(masks.features_of(observation_space, self._n).shape or ())
         self._values = QValues(self.online, self.distribution, self.config.device)
         self._losses = compiled(self.losses, self.config.compile)
+        vectors = Vectors(self._online, self._target, self._noises, self.optimizer)
         given = (self.config, observation_space, action_space)
-        vectors = (self._online, self._target, self._noises, self.optimizer)
         # Whoever inherits may have a loss of their own.
-        self._native = native_step(*given, *vectors) if type(self) is DQN else None
+        self._native = native_step(*given, vectors) if type(self) is DQN else None
 
     @property
     def policy(self) -> nn.Module:

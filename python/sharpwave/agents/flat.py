@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -104,10 +103,13 @@ def adam_step(optimizer: torch.optim.Adam) -> None:
     )
 
 
+NativeAdam = tuple[
+    FloatArray, FloatArray, FloatArray, FloatArray, float, float, float, float, float
+]
+
+
 @contextmanager
-def native_adam(
-    parameters: FlatParameters, optimizer: torch.optim.Adam
-) -> Iterator[tuple[Any, ...]]:
+def native_adam(parameters: FlatParameters, optimizer: torch.optim.Adam) -> Iterator[NativeAdam]:
     """Lend values, gradient and Adam's state to a step that is not torch's, which is then counted.
 
     Arrays over the optimizer's own memory: values, gradient, both moments; then the number of the
@@ -119,8 +121,15 @@ def native_adam(
         state["step"] = torch.zeros((), dtype=torch.float32)
         state["exp_avg"] = torch.zeros_like(values, requires_grad=False)
         state["exp_avg_sq"] = torch.zeros_like(values, requires_grad=False)
-    vectors = (parameters.gradient, state["exp_avg"], state["exp_avg_sq"])
     group = optimizer.param_groups[0]
-    settings = (group["lr"], *group["betas"], group["eps"])
-    yield parameters.numpy(), *(x.numpy() for x in vectors), state["step"].item() + 1, *settings
+    yield (
+        parameters.numpy(),
+        parameters.gradient.numpy(),
+        state["exp_avg"].numpy(),
+        state["exp_avg_sq"].numpy(),
+        state["step"].item() + 1,
+        group["lr"],
+        *group["betas"],
+        group["eps"],
+    )
     state["step"] += 1

@@ -8,7 +8,7 @@ of ``torch.optim.Adam``; the optimizer keeps its state, so either step continues
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,17 @@ LARGEST = 2**24
 """Up to so many weights times transitions "auto" takes the native step: it has one thread."""
 
 
+class Vectors(NamedTuple):
+    """What a step reads and writes, on the CPU, where it stays."""
+
+    online: FlatParameters
+    target: FlatParameters
+    noises: Sequence[FlatNoise]
+    """of the online and of the target network, if they are noisy"""
+    optimizer: torch.optim.Adam
+    """over the online parameters; its learning rate, betas and eps are read at every step"""
+
+
 class NativeStep:
     """One gradient step a call, in place of `DQN`'s own.
 
@@ -40,12 +51,8 @@ class NativeStep:
     config, widths, first_action
         The settings, the widths of the network from the observation to the actions, and the name
         of its first action.
-    online, target
-        The parameters, on the CPU, where they stay.
-    noises
-        Of the online and of the target network, if they are noisy.
-    optimizer
-        Adam over the online ones. Its learning rate, betas and eps are read at every step.
+    vectors
+        Parameters, noise and moments.
     """
 
     def __init__(
@@ -53,13 +60,11 @@ class NativeStep:
         config: DQNConfig,
         widths: tuple[int, ...],
         first_action: int,
-        online: FlatParameters,
-        target: FlatParameters,
-        noises: Sequence[FlatNoise],
-        optimizer: torch.optim.Adam,
+        vectors: Vectors,
     ) -> None:
-        self._parameters, self._optimizer, self._target = online, optimizer, target.numpy()
-        self._noises = [noise.numpy() for noise in noises] or [None, None]
+        self._parameters, self._optimizer = vectors.online, vectors.optimizer
+        self._target = vectors.target.numpy()
+        self._noises: list[Any] = [noise.numpy() for noise in vectors.noises] or [None, None]
         is_categorical = config.distribution == "c51"
         self._step = DqnStep(
             widths,
@@ -73,12 +78,10 @@ class NativeStep:
         )
 
     def __call__(self, batch: Any) -> Update:
-        with native_adam(self._parameters, self._optimizer) as (values, gradient, *adam):
+        with native_adam(self._parameters, self._optimizer) as adam:
             weight = getattr(batch, "weight", None)
             loss, td_error = self._step(
                 self._target,
-                values,
-                gradient,
                 *adam,
                 batch.obs.numpy(),
                 batch.action.numpy(),
@@ -95,10 +98,7 @@ def native_step(
     config: DQNConfig,
     observation_space: Space,
     action_space: spaces.Discrete,
-    online: FlatParameters,
-    target: FlatParameters,
-    noises: Sequence[FlatNoise],
-    optimizer: torch.optim.Adam,
+    vectors: Vectors,
 ) -> NativeStep | None:
     """Return the native step, or None where ``config.backend`` or the network leaves it to torch.
 
@@ -107,13 +107,12 @@ def native_step(
     ValueError
         ``backend="native"`` with a setting or a space that the native step does not know.
     """
-    products = online.values.numel() * config.batch_size
+    products = vectors.online.values.numel() * config.batch_size
     if not is_native(config, PLAIN, observation_space, products):
         return None
     size = int(np.prod(observation_space.shape or ()))
     widths = (size, *config.hidden, int(action_space.n))
-    first = int(action_space.start)
-    return NativeStep(config, widths, first, online, target, noises, optimizer)
+    return NativeStep(config, widths, int(action_space.start), vectors)
 
 
 def is_native(

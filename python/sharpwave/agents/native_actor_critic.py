@@ -64,14 +64,15 @@ class NativeTD3:
         config = agent.config
         self._actor = (agent._actor, agent.actor_optimizer)
         self._critics = (agent._critics, agent.critics_optimizer)
-        self._targets = (agent._critics_target.numpy(), actor_target.numpy())
+        self._target, self._actor_target = agent._critics_target.numpy(), actor_target.numpy()
         noise = {"noise": config.target_noise, "noise_clip": config.target_noise_clip}
         self._step = Td3Step(*_shape_of(agent), **noise)
 
     def step_critics(self, batch: Any, action: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        rows = _rows_of(batch, action, noise)
         with native_adam(*self._critics) as critics:
             loss, td_error = self._step.step_critics(
-                critics, *self._targets, *_rows_of(batch, action, noise)
+                critics, self._target, self._actor_target, *rows
             )
         return torch.tensor(loss), torch.from_numpy(td_error)
 
@@ -102,11 +103,16 @@ def _shape_of(agent: Any) -> tuple[int, int, tuple[int, ...], int]:
     return size, agent.scale.size, agent.config.hidden, agent.config.critics
 
 
-def _rows_of(batch: Any, action: Tensor, noise: Tensor) -> tuple[Any, ...]:
+def _rows_of(
+    batch: Any, action: Tensor, noise: Tensor
+) -> tuple[Any, Any, Any, Any, Any, Any | None, Any]:
     weight = getattr(batch, "weight", None)
-    columns = (batch.obs, action, batch.reward, batch.next_obs, batch.discount)
     return (
-        *(column.numpy() for column in columns),
+        batch.obs.numpy(),
+        action.numpy(),
+        batch.reward.numpy(),
+        batch.next_obs.numpy(),
+        batch.discount.numpy(),
         None if weight is None else weight.numpy(),
         noise.numpy(),
     )

@@ -6,75 +6,18 @@ Watkins & Dayan 1992, "Q-learning" (https://doi.org/10.1007/BF00992698).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from gymnasium import spaces
 
 from sharpwave import q_table
-from sharpwave.agents import checks
 from sharpwave.agents.agent import Agent, Update
-from sharpwave.agents.config import Check, optional, share
 from sharpwave.agents.exploration import epsilon, linear
 from sharpwave.agents.rows import Rows
-
-
-@dataclass(frozen=True)
-class QLearningConfig:
-    """Settings of tabular Q-learning. Steps are transitions."""
-
-    learning_rate: float = 0.1
-    """share of the TD error by which a value moves"""
-    learning_rate_end: float | None = None
-    """the share at the last step, met in a straight line; None keeps it constant"""
-    gamma: float = 0.99
-    """discount of the future"""
-    epsilon_start: float = 1.0
-    """chance of a random action at the first step"""
-    epsilon_end: float = 0.05
-    """chance of a random action once exploration has ended"""
-    exploration_fraction: float = 0.5
-    """share of all steps over which the chance of a random action falls"""
-    initial_value: float = 0.0
-    """of every action in every state; more than can be earned makes untried actions attractive"""
-
-    checks: ClassVar[Mapping[str, Check]] = {
-        "learning_rate": partial(checks.number, above=0, at_most=1),
-        "learning_rate_end": optional(share),
-        "gamma": share,
-        "epsilon_start": share,
-        "epsilon_end": share,
-        "exploration_fraction": share,
-        "initial_value": checks.number,
-    }
-
-    def __post_init__(self) -> None:
-        for name, check in self.checks.items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
-
-
-class Table:
-    """An array as a part of an agent's state."""
-
-    def __init__(self, states: int, actions: int, value: float) -> None:
-        self.array: npt.NDArray[np.float64] = np.full((states, actions), value)
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """Return a copy, as a tensor: what ``torch.load(weights_only=True)`` reads."""
-        return {"table": torch.tensor(self.array)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take the values that ``state`` has."""
-        table = np.asarray(state["table"])
-        if table.shape != self.array.shape:
-            raise ValueError(
-                f"table: expected shape {self.array.shape}, as the spaces say, got {table.shape}"
-            )
-        self.array[...] = table
+from sharpwave.agents.table import Table
+from sharpwave.agents.tabular_config import QLearningConfig
 
 
 class QLearning(Agent):

@@ -7,6 +7,7 @@ early has saved everything, and succeeds.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit status: 0; 1 when training diverged; 2 when something asked for cannot be done;
-        130 when a second Ctrl-C cut short what the first had asked for.
+        130 when a second Ctrl-C cut short what the first had asked for; 141 when whoever read the
+        output, as ``head`` does, had seen enough.
 
     Examples
     --------
@@ -38,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.command(arguments)
+        sys.stdout.flush()
     except UsageError as error:
         print(f"sharpwave: error: {error}", file=sys.stderr)
         return 2
@@ -46,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # or Python flushes once more when it ends, and complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 

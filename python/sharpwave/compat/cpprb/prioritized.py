@@ -116,7 +116,7 @@ class PrioritizedReplayBuffer(ReplayBuffer):
         return super()._append(values)
 
     def _prioritize(self, rows: Rows, priorities: Array) -> None:
-        top = self._tree.prioritize(rows, priorities, self._alpha, self._eps)
+        _, top = self._tree.prioritize(rows, priorities, self._alpha, self._eps)
         if top >= self._top:  # seldom
             self._top = top
             self._max_priority = max(self._max_priority, float(np.abs(priorities).max()))

@@ -41,6 +41,9 @@ class EpisodeReplayBuffer(replay_buffers.EpisodeReplayBuffer):
     ----------
     capacity : int, default 10000
         Steps to keep; beyond it whole episodes go, the oldest first.
+
+    Other Parameters
+    ----------------
     batch_size_B, batch_length_T : int
         The shape of a batch where ``sample`` is given none.
     metrics_num_episodes_for_smoothing : int, default 100

@@ -24,10 +24,15 @@ class PrioritizedEpisodeReplayBuffer(
 
     Parameters
     ----------
-    capacity, batch_size_B, batch_length_T, metrics_num_episodes_for_smoothing
-        Those of :class:`EpisodeReplayBuffer`.
+    capacity : int, default 10000
+        Steps to keep, as for :class:`EpisodeReplayBuffer`.
     alpha : float, default 1.0
         The exponent of the priorities.
+
+    Other Parameters
+    ----------------
+    batch_size_B, batch_length_T, metrics_num_episodes_for_smoothing : int
+        Those of :class:`EpisodeReplayBuffer`.
 
     Raises
     ------

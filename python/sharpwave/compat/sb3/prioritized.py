@@ -109,7 +109,7 @@ class PrioritizedReplayBuffer(ReplayBuffer):
             td_error = td_error.detach().cpu().numpy()
         self._give_new_rows_theirs()
         errors = np.asarray(td_error).reshape(-1)
-        most = self.priorities.prioritize(indices, errors, self.alpha, self.eps)
+        _, most = self.priorities.prioritize(indices, errors, self.alpha, self.eps)
         self.max_priority = max(self.max_priority, most)
 
     def _give_new_rows_theirs(self) -> None:

@@ -87,7 +87,7 @@ class ReplayBuffer(buffer_base.ReplayBuffer):
         except (KeyError, TypeError, ValueError):  # Tianshou has the error for it, or a way
             return super().add(batch, buffer_ids)
         row = self._insertion_idx
-        if not self._rows().write(given, [row]):
+        if not self._rows().write(given, row):
             return super().add(batch, buffer_ids)
         if isinstance(reward, np.ndarray) and reward.ndim == 0:
             reward = reward[()]

@@ -13,8 +13,8 @@ from sharpwave.compat.tianshou.manager import ReplayBufferManager, parts_of
 class HERReplayBuffer(her.HERReplayBuffer, ReplayBuffer):
     """Tianshou's ``HERReplayBuffer``.
 
-    Parameters
-    ----------
+    Other Parameters
+    ----------------
     size : int
     compute_reward_fn : callable
         Rewards of shape ``(n,)`` for achieved and desired goals of shape ``(n, ...)``.
@@ -22,7 +22,7 @@ class HERReplayBuffer(her.HERReplayBuffer, ReplayBuffer):
         The most steps of an episode.
     future_k : float, default 8
         Episodes with another goal for each one with its own.
-    **options
+    **options : any
         Those of :class:`ReplayBuffer`.
     """
 

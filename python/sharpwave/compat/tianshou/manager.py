@@ -57,25 +57,22 @@ class ReplayBufferManager(manager.ReplayBufferManager, ReplayBuffer):
         parts, offsets = self.buffers.tolist(), self._offset.tolist()
         ids = range(len(parts)) if buffer_ids is None else np.asarray(buffer_ids).tolist()
         books = [parts[part].__dict__ for part in ids]
-        rows = [
-            offsets[part] + book["_insertion_idx"] for part, book in zip(ids, books, strict=True)
-        ]
+        rows = np.array([offsets[part] + parts[part]._insertion_idx for part in ids])
         try:
             given = self._given(batch, is_one=False)
             rewards, done = given["rew"], given["done"]
-            is_usual = rewards.shape == done.shape == (len(ids),) and len(set(rows)) == len(rows)
+            is_usual = rewards.shape == done.shape == rows.shape and len(set(ids)) == len(ids)
         except (AttributeError, KeyError):
             is_usual = False
         if not (is_usual and self._rows().write(given, rows)):
             return super().add(batch, buffer_ids)
         if rewards.dtype == _FLOAT:
             rewards = rewards.tolist()
-        places = slice(None) if buffer_ids is None else buffer_ids
         results = map(advance, books, rewards, done.tolist())
-        totals, lengths, starts, self._lengths[places] = zip(*results, strict=True)
-        written = np.array(rows)
-        self.last_index[places] = written
-        return written, np.array(totals), np.array(lengths), self._offset[places] + starts
+        totals, lengths, starts, sizes = zip(*results, strict=True)
+        places = slice(None) if buffer_ids is None else buffer_ids
+        self._lengths[places], self.last_index[places] = sizes, rows
+        return rows, np.array(totals), np.array(lengths), self._offset[places] + starts
 
     def sample_indices(self, batch_size: int | None) -> NDArray[np.int64]:
         stored = int(self._lengths.sum())

@@ -13,6 +13,8 @@ from sharpwave.compat.tianshou.buffer import ReplayBuffer
 from sharpwave.compat.tianshou.manager import ReplayBufferManager, parts_of
 from sharpwave.compat.tianshou.weights import Weights
 
+_ROUNDED = 1e-5  # a power of float32 is no further off, relative to its size
+
 
 class PrioritizedReplayBuffer(prio.PrioritizedReplayBuffer, ReplayBuffer):
     """Tianshou's ``PrioritizedReplayBuffer``, sampled, filled and updated faster.
@@ -56,9 +58,10 @@ class PrioritizedReplayBuffer(prio.PrioritizedReplayBuffer, ReplayBuffer):
             self.weight = Weights.of(weight[np.arange(len(weight))])  # a file of Tianshou's
 
     def sample_indices(self, batch_size: int | None) -> NDArray[np.int64]:
-        if batch_size and batch_size > 0 and self.weight.tree.total:
-            tree = self.weight.tree
-            return tree.find(np.random.rand(batch_size) * tree.total)  # noqa: NPY002
+        tree = self.weight.tree
+        total = tree.total
+        if batch_size and batch_size > 0 and total:
+            return tree.find(np.random.rand(batch_size) * total)  # noqa: NPY002
         return super().sample_indices(batch_size)
 
     def get_weight(self, index: Any) -> Any:
@@ -67,11 +70,14 @@ class PrioritizedReplayBuffer(prio.PrioritizedReplayBuffer, ReplayBuffer):
         return self.weight.tree.weigh(index, self._beta, self._min_prio).astype(float)
 
     def update_weight(self, index: Any, new_weight: Any) -> None:
-        errors = np.abs(to_numpy(new_weight))
+        errors, alpha = to_numpy(new_weight), self._alpha
         # Private by a class's name, which is Tianshou's and ours.
-        self.weight.tree.prioritize(index, errors, self._alpha, self.__eps)
-        self._max_prio = max(self._max_prio, errors.max() + self.__eps)
-        self._min_prio = min(self._min_prio, errors.min() + self.__eps)
+        least, most = self.weight.tree.prioritize(index, errors, alpha, self.__eps)
+        is_largest = most >= self._max_prio**alpha * (1 - _ROUNDED)
+        if is_largest or least <= self._min_prio**alpha * (1 + _ROUNDED):  # seldom
+            priorities = np.abs(errors) + self.__eps
+            self._max_prio = max(self._max_prio, priorities.max())
+            self._min_prio = min(self._min_prio, priorities.min())
 
     def __getitem__(self, index: Any) -> Batch:
         if not isinstance(index, np.ndarray):

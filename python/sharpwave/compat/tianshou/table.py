@@ -20,9 +20,9 @@ Rows: TypeAlias = NDArray[np.integer[Any]]
 
 _REQUIRED = ("obs", "act", "rew", "terminated", "truncated", "done")
 _OPTIONAL = ("obs_next", "info", "policy")
-# Arrays of their own, not columns: Tianshou's compiled functions would be compiled anew for arrays
-# with strides, and its n-step returns copy the whole of ``done`` at every call.
-_APART = ("rew", "done")
+# Without strides: Tianshou's compiled functions would be compiled anew for arrays that have them, and
+# its n-step returns copy the whole of ``done`` at every call.
+_ALONE = ("0 rew", "0 done")
 
 _empty = Batch.__new__  # Batch() looks at its arguments first
 
@@ -63,7 +63,8 @@ class Table:
                     self.in_columns.append((node, key, names[id(value)]))
                 else:
                     self.apart.append((node, key, value))
-        self.seen = [value for values in self.held for value in values.values()]
+        self.live = [values.values() for values in self.held]
+        self.seen = [*chain.from_iterable(self.live)]
         self.missing = [key for key in _OPTIONAL if key not in meta]
         self.is_usual = (
             all(key in meta for key in _REQUIRED)
@@ -78,9 +79,9 @@ class Table:
         fields = {
             f"{node} {key}": Field(value.shape[1:], value.dtype)
             for node, key, value in given.apart
-            if _is_column(node, key, value)
+            if _is_column(value)
         }
-        columns = Columns(fields, rows)
+        columns = Columns(fields, rows, alone=[name for name in _ALONE if name in fields])
         views = {name: columns[name] for name in fields}
         batches = [Batch() for _ in given.nodes]
         for node, key, value in given.apart:
@@ -96,7 +97,7 @@ class Table:
 
     def is_of(self, meta: Batch) -> bool:
         """Whether these still are all of its arrays: anybody may put others into it."""
-        held = [*chain.from_iterable([values.values() for values in self.held])]
+        held = [*chain.from_iterable(self.live)]
         return meta is self.meta and len(held) == len(self.seen) and all(map(is_, held, self.seen))
 
     def after_changes(self, meta: Batch) -> Table:
@@ -120,8 +121,8 @@ class Table:
             into[0][key] = _empty(Batch)
         return batches[0]
 
-    def write(self, given: dict[str, Any], rows: list[int]) -> bool:
-        """Write a row each; say whether that was possible without more than writing."""
+    def write(self, given: dict[str, Any], rows: int | Rows) -> bool:
+        """Write a row, or one each; say whether that was possible without more than writing."""
         values = [given]
         try:
             for (parent, key), held in zip(self.nodes[1:], self.held[1:], strict=True):
@@ -132,14 +133,14 @@ class Table:
             if not self.is_usual or len(given) != len(self.held[0]):
                 return False
             columns = [values[node][key] for node, key, _ in self.in_columns]
-            apart = [(array, values[node][key]) for node, key, array in self.apart]
-            if len(rows) == 1 and self.columns is not None:
-                self.columns.put(rows[0], 1, *columns)
+            if self.columns is None:
+                pass
+            elif isinstance(rows, int):
+                self.columns.put(rows, 1, *columns)
             else:
-                apart += zip(self.views.values(), columns, strict=True)
-            places = _places(rows)
-            for array, new in apart:
-                array[places] = new
+                self.columns.scatter(rows, *columns)
+            for node, key, array in self.apart:
+                array[[rows] if isinstance(rows, int) else rows] = values[node][key]
         except (KeyError, ValueError):  # other keys, another shape, a lossy cast
             return False
         return True
@@ -150,17 +151,6 @@ def _is_plain(node: int, array: Any) -> bool:
     return hasattr(array, "dtype") and (node > 0 or array.dtype != object)
 
 
-def _is_column(node: int, key: str, value: Any) -> bool:
+def _is_column(value: Any) -> bool:
     is_number = isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
-    return is_number and 0 not in value.shape[1:] and not (node == 0 and key in _APART)
-
-
-def _places(rows: list[int]) -> slice | Rows:
-    """Environments in step write evenly spaced rows, which NumPy writes faster as a slice."""
-    if len(rows) == 1:
-        return slice(rows[0], rows[0] + 1)
-    if rows:
-        first, last, distance = rows[0], rows[-1], rows[1] - rows[0]
-        if distance > 0 and rows == [*range(first, last + 1, distance)]:
-            return slice(first, last + 1, distance)
-    return np.array(rows)
+    return is_number and 0 not in value.shape[1:]

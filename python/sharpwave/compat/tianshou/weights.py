@@ -43,6 +43,9 @@ class Weights(SegmentTree):
         return found.astype(float).reshape(places.shape)[()]
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, float) and isinstance(index, np.ndarray) and index.ndim == 1:
+            self.tree[index] = value  # as each step that is added does
+            return
         places = np.asarray(index).reshape(-1)
         self.tree[places] = np.broadcast_to(np.asarray(value).reshape(-1), places.shape)
 

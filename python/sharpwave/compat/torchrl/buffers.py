@@ -20,9 +20,9 @@ _SAMPLERS = (peer.RandomSampler, peer.SamplerWithoutReplacement, PrioritizedSamp
 class ReplayBuffer(peer.ReplayBuffer):
     """TorchRL's ``ReplayBuffer``, which samples from a :class:`SharpwaveStorage` with little ado.
 
-    Parameters
-    ----------
-    **options
+    Other Parameters
+    ----------------
+    **options : any
         As for TorchRL's.
 
     Notes
@@ -96,9 +96,9 @@ class ReplayBuffer(peer.ReplayBuffer):
 class TensorDictReplayBuffer(ReplayBuffer, peer.TensorDictReplayBuffer):
     """TorchRL's ``TensorDictReplayBuffer``, which also adds and extends with little ado.
 
-    Parameters
-    ----------
-    **options
+    Other Parameters
+    ----------------
+    **options : any
         As for TorchRL's.
 
     Notes

@@ -37,7 +37,7 @@ class _Smallest(_Tree):
 
 
 class PrioritizedSampler(peer.PrioritizedSampler):
-    """TorchRL's ``PrioritizedSampler`` over a :class:`sharpwave.sum_tree.SumTree`.
+    """TorchRL's ``PrioritizedSampler`` over a ``sharpwave.sum_tree.SumTree``.
 
     It needs none of TorchRL's compiled trees, and so works with any version of torch. Parameters,
     attributes and methods are the same, and so are draws with the same seed of ``np.random``, or
