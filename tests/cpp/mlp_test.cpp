@@ -65,7 +65,7 @@ struct Expected {
 };
 
 Expected plain_step(const PlainMlp& online, const PlainMlp& target, const Batch& batch,
-                    std::int64_t first, DqnLoss rule) {
+                    std::int64_t first, const DqnLoss& rule) {
   const std::size_t size = batch.action.size();
   Expected expected{0, {}, Doubles(online.parameters.size())};
   for (std::size_t i = 0; i < size; ++i) {
@@ -220,9 +220,9 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
   constexpr std::int64_t kFirst = 5;
   for (const Widths& widths : networks()) {
     for (const std::size_t size : {1U, 33U, 128U}) {
-      for (const DqnLoss rule :
-           {DqnLoss{false, false}, {false, true}, {true, false}, {true, true}}) {
-        DqnStep step(widths, kFirst, rule);
+      for (const DqnLoss& rule :
+           {DqnLoss{false, false, {}}, {false, true, {}}, {true, false, {}}, {true, true, {}}}) {
+        DqnStep step({widths, false, false}, kFirst, rule);
         PlainMlp online{widths, numbers(rng, step.parameters())};
         const PlainMlp target{widths, numbers(rng, step.parameters())};
         Batch batch = random_batch(rng, size, widths, kFirst);
@@ -234,7 +234,7 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
         Floats td_error(size);
         const float loss = step.step(
             {batch.obs, batch.action, batch.reward, batch.next_obs, batch.discount, batch.weight},
-            target.parameters, {online.parameters, gradient, m, v}, kStill, 1, td_error);
+            target.parameters, {}, {online.parameters, gradient, m, v}, kStill, 1, td_error);
         check_close({loss}, {expected.loss});
         check_close(td_error, expected.td_error);
         check_close(gradient, expected.gradient);
@@ -245,7 +245,7 @@ TEST_CASE("dqn_step: loss, td_error and gradient equal the definition") {
 
 TEST_CASE("dqn_step: an action that there is not changes nothing") {
   Rng rng(3);
-  DqnStep step({3, 4, 2}, -1, {true, true});
+  DqnStep step({{3, 4, 2}, false, false}, -1, {true, true, {}});
   const Floats before = numbers(rng, step.parameters());
   for (const std::int64_t wrong : {std::int64_t{-2}, std::int64_t{1}, INT64_MIN, INT64_MAX}) {
     Batch batch = random_batch(rng, 5, {3, 4, 2}, -1);
@@ -258,7 +258,7 @@ TEST_CASE("dqn_step: an action that there is not changes nothing") {
     CHECK_THROWS_AS(
         (void)step.step(
             {batch.obs, batch.action, batch.reward, batch.next_obs, batch.discount, batch.weight},
-            before, {values, gradient, m, v}, {1, 0.9, 0.999, 1e-8, {}}, 1, td_error),
+            before, {}, {values, gradient, m, v}, {1, 0.9, 0.999, 1e-8, {}}, 1, td_error),
         InvalidValue);
     CHECK(values == before);
     CHECK(m == Floats(values.size()));

@@ -92,10 +92,75 @@ def test_three_hundred_steps_with_moving_targets_are_those_of_torch(loss) -> Non
     assert (ours._online.values - before).abs().max() > 0.01
 
 
+C51 = {"distribution": "c51", "v_min": -3.0, "v_max": 4.0, "atoms": 21}
+RAINBOW = {"noisy": True, "dueling": True, **C51}
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("distribution", [{}, {"loss": "mse"}, C51], ids=["huber", "mse", "c51"])
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("dueling", [False, True])
+@pytest.mark.parametrize("hidden", [(), (8,), (33, 17), (20, 16, 9)])
+def test_every_option_alone_and_with_others_is_that_of_torch(
+    hidden, dueling, noisy, distribution, double
+) -> None:
+    settings = {"hidden": hidden, "dueling": dueling, "noisy": noisy, **distribution}
+    theirs, ours = both(double=double, adam_eps=1.5e-4, **settings)
+    for seed in range(12):
+        batch = random_batch(seed, 1 + 16 * seed, weight=seed % 2 == 0)
+        expected, got = theirs.update(batch), ours.update(batch)
+        torch.testing.assert_close(got.loss, expected.loss, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(got.td_error, expected.td_error, rtol=1e-5, atol=1e-5)
+        assert_same(theirs, ours)
+        if seed % 5 == 4:
+            theirs.update_target()
+            ours.update_target()
+
+
+# With this seed no input of a ReLU and no two values come so near to each other that rounding
+# decides between them.
+@pytest.mark.parametrize("options", [{"dueling": True}, {"noisy": True}, C51, RAINBOW], ids=str)
+def test_three_hundred_steps_of_each_option_are_those_of_torch(options) -> None:
+    theirs, ours = both(hidden=(20, 16, 9), adam_eps=1.5e-4, tau=0.1, **options)
+    before = ours._online.values.detach().clone()
+    for seed in range(300):
+        batch = random_batch(seed, weight=seed % 2 == 0)
+        for agent in (theirs, ours):
+            agent.update(batch)
+            agent.update_target()
+    assert_same(theirs, ours, 1e-5)
+    assert torch.equal(theirs.generator.get_state(), ours.generator.get_state())
+    assert (ours._online.values - before).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("max_grad_norm", [None, 0.05])
+def test_rainbows_gradient_is_clipped_as_torchs(max_grad_norm) -> None:
+    theirs, ours = both(max_grad_norm=max_grad_norm, **RAINBOW)
+    for seed in range(5):
+        for agent in (theirs, ours):
+            agent.update(random_batch(seed))
+    assert_same(theirs, ours)
+    assert ours._online.gradient.norm() < 0.051 or max_grad_norm is None
+
+
+@pytest.mark.parametrize("reward", [0.0, -3.0, 4.0, 0.5, 1e6, -1e6])
+@pytest.mark.parametrize("discount", [0.0, 1.0])
+def test_returns_on_an_atom_and_outside_the_support_are_torchs(reward, discount) -> None:
+    theirs, ours = both(**C51)
+    batch = random_batch()
+    batch.reward[:], batch.discount[:] = reward, discount
+    expected, got = theirs.update(batch), ours.update(batch)
+    torch.testing.assert_close(got.td_error, expected.td_error, rtol=1e-5, atol=1e-5)
+    assert_same(theirs, ours)
+
+
 SCRIPT = """
 import test_native
 test_native.test_a_step_is_that_of_torch((33, 17, 16, 5), "huber", True, 0.05)
 test_native.test_a_step_is_that_of_torch((120, 84), "mse", False, None)
+test_native.test_every_option_alone_and_with_others_is_that_of_torch(
+    (33, 17), True, True, test_native.C51, True
+)
 """
 
 
@@ -135,9 +200,11 @@ def test_other_dtypes_and_layouts_of_a_batch_are_read_too() -> None:
 # --- runs
 
 
+@pytest.mark.parametrize("options", [{}, RAINBOW], ids=["plain", "rainbow"])
 @pytest.mark.parametrize(("first", "then"), [("torch", "native"), ("native", "torch")])
-def test_a_run_of_one_backend_is_continued_by_the_other(first, then) -> None:
-    straight, saved, loaded = agent_of("torch"), agent_of(first), agent_of(then)
+def test_a_run_of_one_backend_is_continued_by_the_other(first, then, options) -> None:
+    backends = ("torch", first, then)
+    straight, saved, loaded = (agent_of(backend, **options) for backend in backends)
     for seed in range(20):
         straight.update(random_batch(seed))
     for seed in range(10):
@@ -149,9 +216,10 @@ def test_a_run_of_one_backend_is_continued_by_the_other(first, then) -> None:
     assert loaded.state_dict().keys() == straight.state_dict().keys()
 
 
+@pytest.mark.parametrize("options", [{}, RAINBOW], ids=["plain", "rainbow"])
 @pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])
-def test_a_copy_goes_on_bit_for_bit_and_on_its_own(copy_of) -> None:
-    agent = agent_of("native")
+def test_a_copy_goes_on_bit_for_bit_and_on_its_own(copy_of, options) -> None:
+    agent = agent_of("native", **options)
     agent.update(random_batch(0))
     clone = copy_of(agent)
     before = agent._online.values.detach().clone()
@@ -174,8 +242,9 @@ def test_the_state_is_the_optimizers_and_its_settings_are_read_at_every_step() -
 # --- what is wrong
 
 
-def test_a_reward_of_nan_is_a_loss_of_nan() -> None:
-    for agent in both():
+@pytest.mark.parametrize("options", [{}, RAINBOW], ids=["plain", "rainbow"])
+def test_a_reward_of_nan_is_a_loss_of_nan(options) -> None:
+    for agent in both(**options):
         batch = random_batch()
         batch.reward[3] = torch.nan
         update = agent.update(batch)
@@ -201,6 +270,18 @@ def test_sizes_that_do_not_fit_are_refused(name) -> None:
     setattr(batch, name, getattr(batch, name)[:-1])
     with pytest.raises(ValueError, match=f"^{name}: expected .* values, got"):
         agent.update(batch)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_noise_that_does_not_fit_is_refused(at) -> None:
+    agent = agent_of("native", **RAINBOW)
+    name = ("noise", "target_noise")[at]
+    for noise in (None, np.zeros(3, np.float32)):
+        agent._native._noises[at] = noise
+        before = agent._online.values.detach().clone()
+        with pytest.raises(ValueError, match=f"^{name}: expected .* values, got"):
+            agent.update(random_batch())
+        assert torch.equal(agent._online.values, before)
 
 
 # --- which backend it is
