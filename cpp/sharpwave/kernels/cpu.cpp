@@ -14,7 +14,7 @@
 #define SHARPWAVE_RESTRICT __restrict__
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) || defined(__clang__)
 // Vectors are passed between functions of one set of kernels only, which agree on how.
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
