@@ -34,7 +34,7 @@ def missing(wanted: list[str], names: list[str]) -> list[str]:
 def sdist_faults(path: Path) -> list[str]:
     with tarfile.open(path) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]
-    strange = [name for name in names if BUILT.search(name) or name.startswith("bench/results")]
+    strange = [name for name in names if BUILT.search(name) or name.startswith("bench/results/")]
     return missing(SDIST, names) + [f"{name} is no source" for name in strange]
 
 

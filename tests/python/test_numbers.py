@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 pytest.importorskip("tomllib")
-if not (ROOT / "bench" / "claims.toml").is_file():
-    pytest.skip("needs the source tree", allow_module_level=True)
+if not (ROOT / "bench" / "results").is_dir():
+    pytest.skip("needs a checkout: an sdist has no results", allow_module_level=True)
 
 numbers = pytest.importorskip("bench.numbers")
 
