@@ -10,7 +10,7 @@
 #define __builtin_prefetch(...) ((void)0)
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) || defined(__clang__)
 // Vectors are passed between functions of one set of kernels only, which agree on how.
 #pragma GCC diagnostic ignored "-Wpsabi"
 #endif
