@@ -74,28 +74,30 @@ void DqnStep::target(const DqnTransitions& batch, const float* target, const flo
     network_.forward(online, next_choice_.data());
     chooser = next_choice_.data();
   }
-  if (loss_.categorical) return categorical_target(batch, chooser);
+  if (loss_.categorical) return categorical_target(*loss_.categorical, batch, chooser);
   td::double_target(batch.reward, batch.discount, {chooser, y_.size(), actions_.count},
                     next_values_.data(), y_);
 }
 
-void DqnStep::categorical_target(const DqnTransitions& batch, const float* chooser) {
-  const std::size_t atoms = loss_.categorical->atoms();
+void DqnStep::categorical_target(Categorical& categorical, const DqnTransitions& batch,
+                                 const float* chooser) {
+  const std::size_t atoms = categorical.atoms();
   for (std::size_t i = 0; i < batch.action.size(); ++i) {
     const std::size_t row = i * network_.outputs();
-    const float* const logits = next_values_.data() + row + best(chooser + row) * atoms;
-    loss_.categorical->target(batch.reward[i], batch.discount[i], logits, y_.data() + i * atoms);
+    const float* const logits =
+        next_values_.data() + row + best(categorical, chooser + row) * atoms;
+    categorical.target(batch.reward[i], batch.discount[i], logits, y_.data() + i * atoms);
   }
 }
 
 // NaN is larger than everything, as in torch.
-std::size_t DqnStep::best(const float* row) {
-  Categorical& categorical = *loss_.categorical;
+std::size_t DqnStep::best(Categorical& categorical, const float* row) const {
   std::size_t best = 0;
   float most = categorical.value(row);
   for (std::size_t a = 1; a < actions_.count; ++a) {
     const float value = categorical.value(row + a * categorical.atoms());
-    if (!(value > most) && !(std::isnan(value) && !std::isnan(most))) continue;
+    const bool is_more = value > most || (std::isnan(value) && !std::isnan(most));
+    if (!is_more) continue;
     best = a;
     most = value;
   }

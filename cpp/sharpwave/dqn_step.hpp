@@ -80,8 +80,9 @@ class DqnStep {
                      std::vector<float>& room) const;
   // y_
   void target(const DqnTransitions& batch, const float* target, const float* online);
-  void categorical_target(const DqnTransitions& batch, const float* chooser);
-  [[nodiscard]] std::size_t best(const float* row);
+  void categorical_target(Categorical& categorical, const DqnTransitions& batch,
+                          const float* chooser);
+  [[nodiscard]] std::size_t best(Categorical& categorical, const float* row) const;
   // The loss; values_ become its gradient by them.
   float differentiate(const DqnTransitions& batch, std::span<float> td_error);
   // `taken` becomes its gradient, times `share`; these are the numbers of the action taken.

@@ -9,17 +9,23 @@
 
 #include <bit>
 #include <cstdint>
+#include <numbers>
 
 namespace sharpwave {
+
+// ln 2 = kHighLn2 - kLowLn2; the first has so few bits that its products with small integers are
+// exact.
+inline constexpr float kHighLn2 = 355.0F / 512.0F;
+inline constexpr float kLowLn2 = 2.12194440e-4F;
 
 // exp(x) for x up to 88, that of -87 below it; NaN of NaN.
 inline float exp_of(float x) {
   x = x < -87.0F ? -87.0F : x;
   // x = n ln 2 + r; n, a small integer, is left in the lowest bits of n + 1.5 * 2^23.
   constexpr float kShift = 12582912.0F;
-  const float shifted = x * 1.44269504F + kShift;
+  const float shifted = x * std::numbers::log2e_v<float> + kShift;
   const float n = shifted - kShift;
-  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  const float r = (x - n * kHighLn2) + n * kLowLn2;
   float y = 1.9875691500e-4F;
   y = y * r + 1.3981999507e-3F;
   y = y * r + 8.3334519073e-3F;
@@ -50,8 +56,8 @@ inline float log_of(float x) {
   y = y * m + 2.0000714765e-1F;
   y = y * m - 2.4999993993e-1F;
   y = y * m + 3.3333331174e-1F;
-  y = y * m * m2 - exponent * 2.12194440e-4F - 0.5F * m2;
-  return m + y + exponent * 0.693359375F;
+  y = y * m * m2 - exponent * kLowLn2 - 0.5F * m2;
+  return m + y + exponent * kHighLn2;
 }
 
 }  // namespace sharpwave

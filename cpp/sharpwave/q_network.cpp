@@ -106,14 +106,14 @@ void QNetwork::forward(const float* parameters, float* out) {
   const float* q = advantage_.columns();
   if (value_) {
     value_->forward_columns(parameters + value_at());
-    join();
+    join(value_->columns());
     q = at(q_);
   }
   transpose(q, stride_, outputs(), batch_, out, outputs());
 }
 
 // Wang et al. 2016, equation 9. What is said of one action is atoms_ rows.
-void QNetwork::join() {
+void QNetwork::join(const float* value) {
   const std::size_t size = atoms_ * stride_;
   const float* const advantage = advantage_.columns();
   float* const mean = at(by_value_);
@@ -121,7 +121,6 @@ void QNetwork::join() {
   for (std::size_t a = 0; a < actions(); ++a) add(mean, advantage + a * size, 1, size);
   const auto number = static_cast<float>(actions());
   for (std::size_t i = 0; i < size; ++i) mean[i] /= number;
-  const float* const value = value_->columns();
   for (std::size_t a = 0; a < actions(); ++a) {
     float* const q = at(q_) + a * size;
     for (std::size_t i = 0; i < size; ++i) q[i] = value[i] + advantage[a * size + i] - mean[i];
@@ -140,17 +139,17 @@ void QNetwork::split() {
 void QNetwork::backward(const float* parameters, const float* slope, float* gradient) {
   transpose(slope, outputs(), batch_, outputs(), at(q_), stride_);
   float* const by_features = torso_ ? at(by_features_[0]) : nullptr;
+  if (value_) split();
   if (value_) {
-    split();
-    float* const by_these = torso_ ? at(by_features_[1]) : nullptr;
+    float* const by_these = by_features == nullptr ? nullptr : at(by_features_[1]);
     value_->backward_columns(parameters + value_at(), at(by_value_), gradient + value_at(),
                              by_these);
   }
   advantage_.backward_columns(parameters + advantage_at(), at(q_), gradient + advantage_at(),
                               by_features);
-  if (!torso_) return;
+  if (by_features == nullptr) return;
   if (value_) add(by_features, at(by_features_[1]), 1, advantage_.inputs() * stride_);
-  torso_->backward_columns(parameters, by_features, gradient, nullptr);
+  if (torso_) torso_->backward_columns(parameters, by_features, gradient, nullptr);
 }
 
 }  // namespace sharpwave

@@ -55,7 +55,7 @@ class QNetwork {
   [[nodiscard]] std::size_t value_at() const { return advantage_at() + advantage_.parameters(); }
   void lay_out(std::size_t batch);
   // q = value + advantage - its mean over the actions
-  void join();
+  void join(const float* value);
   // The slope by q becomes that by the advantages, and by_value_ that by the value.
   void split();
   [[nodiscard]] float* at(std::size_t place) const {
