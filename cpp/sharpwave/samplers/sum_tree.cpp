@@ -1,5 +1,6 @@
 #include "sharpwave/samplers/sum_tree.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -9,6 +10,8 @@ namespace {
 constexpr std::size_t kFan = 16;
 // So many changes are summed at once: enough to share the upper levels, and small in the cache.
 constexpr std::size_t kList = 1024;
+// So many lines, with the nodes above them, lie in the first-level cache.
+constexpr std::size_t kFew = 128;
 
 std::size_t parents_of(std::size_t children) { return (children + kFan - 1) / kFan; }
 
@@ -66,20 +69,35 @@ SumTree::SumTree(std::size_t leaves, WithSmallest smallest)
   is_listed_.resize(levels_.front().count);
 }
 
+void SumTree::prefetch(std::span<const std::uint64_t> places) const {
+  constexpr std::size_t kLine = 64;
+  for (const std::uint64_t place : places) {
+    sharpwave::prefetch(leaves_ + stand(place));
+    const SumNode* const node = &levels_.front().nodes[place / (kFan * kFan)];
+    for (std::size_t at = 0; at < sizeof(SumNode); at += kLine) {
+      sharpwave::prefetch(reinterpret_cast<const std::byte*>(node) + at);
+    }
+  }
+}
+
+// Lines and the nodes above them a few at a time, so that they stay in the first-level cache; what
+// lies above is shared by more.
 void SumTree::set(std::span<const std::uint64_t> places, std::span<const float> values) {
   std::array<std::uint32_t, kList> list;  // NOLINT: filled below
-  for (std::size_t at = 0; at < places.size(); at += kList) {
-    const auto some = places.subspan(at, std::min(kList, places.size() - at));
-    for (const std::uint64_t place : some) {
-      prefetch(leaves_ + stand(place));
-      prefetch(&levels_.front().nodes[place / (kFan * kFan)]);
+  std::size_t listed = 0;
+  for (std::size_t at = 0; at < places.size(); at += kFew) {
+    const std::size_t count = std::min(kFew, places.size() - at);
+    if (listed + count > kList) {
+      settle_nodes(std::span(list).first(listed));
+      listed = 0;
     }
-    for (std::size_t i = 0; i < some.size(); ++i) {
-      leaves_[stand(some[i])] = values[at + i];
-      list[i] = static_cast<std::uint32_t>(some[i] / kFan);
+    for (std::size_t i = 0; i < count; ++i) {
+      leaves_[stand(places[at + i])] = values[at + i];
+      list[listed + i] = static_cast<std::uint32_t>(places[at + i] / kFan);
     }
-    settle(std::span(list).first(some.size()));
+    listed += settle_lines(std::span(list).subspan(listed, count));
   }
+  settle_nodes(std::span(list).first(listed));
 }
 
 void SumTree::fill(std::span<const PlaceRange> ranges, float value) {
@@ -119,15 +137,6 @@ void SumTree::write(std::span<const float> leaves) {
   }
 }
 
-void SumTree::draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass) {
-  Rng own = rng;  // nothing else can point to a copy: it stays in registers
-  for (std::size_t i = 0; i < mass.size(); ++i) {
-    const double part = static_cast<double>(own.next() >> 11) * 0x1p-53;
-    mass[i] = (static_cast<double>(first + i) + part) * width;
-  }
-  rng = own;
-}
-
 void SumTree::descend(std::span<double> mass, std::span<std::uint64_t> lines) const {
   std::fill(lines.begin(), lines.end(), 0);
   for (std::size_t level = levels_.size() - 1; level > 0; --level) {
@@ -150,19 +159,28 @@ std::size_t SumTree::list_parents(std::span<std::uint32_t> list) {
   return listed;
 }
 
-void SumTree::settle(std::span<std::uint32_t> list) {
+std::size_t SumTree::settle_lines(std::span<std::uint32_t> list) {
   kernels_->sum_lines(leaves_, list.data(), list.size(), levels_.front().nodes);
   if (!smallest_.empty()) {
     kernels_->smallest(leaves_, list.data(), list.size(), smallest_.front());
   }
-  std::size_t count = list.size();
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    count = list_parents(list.first(count));
-    SumNode* const parents = level + 1 < levels_.size() ? levels_[level + 1].nodes : crown_;
-    kernels_->sum_nodes(levels_[level].nodes, list.data(), count, parents);
-    if (smallest_.empty()) continue;
-    kernels_->smallest(smallest_[level], list.data(), count, smallest_[level + 1]);
+  const std::size_t count = list_parents(list);
+  settle_level(0, list.first(count));
+  return count;
+}
+
+void SumTree::settle_nodes(std::span<std::uint32_t> list) {
+  for (std::size_t level = 1; level < levels_.size(); ++level) {
+    list = list.first(list_parents(list));
+    settle_level(level, list);
   }
+}
+
+void SumTree::settle_level(std::size_t level, std::span<const std::uint32_t> list) {
+  SumNode* const parents = level + 1 < levels_.size() ? levels_[level + 1].nodes : crown_;
+  kernels_->sum_nodes(levels_[level].nodes, list.data(), list.size(), parents);
+  if (smallest_.empty()) return;
+  kernels_->smallest(smallest_[level], list.data(), list.size(), smallest_[level + 1]);
 }
 
 }  // namespace sharpwave
