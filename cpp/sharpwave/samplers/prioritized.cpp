@@ -92,7 +92,6 @@ void Prioritized::update(std::span<const std::uint64_t> places, std::span<const 
   std::array<float, kSome> priorities;  // NOLINT: filled below
   for (std::size_t at = 0; at < places.size(); at += kSome) {
     const std::size_t count = std::min(kSome, places.size() - at);
-    tree_.prefetch(places.subspan(at, count));
     const float most = kernels().priorities(&td_error[at], {options_.alpha, options_.eps}, count,
                                             priorities.data());
     largest_ = std::max(largest_, most);

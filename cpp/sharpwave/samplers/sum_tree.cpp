@@ -10,8 +10,6 @@ namespace {
 constexpr std::size_t kFan = 16;
 // So many changes are summed at once: enough to share the upper levels, and small in the cache.
 constexpr std::size_t kList = 1024;
-// So many lines, with the nodes above them, lie in the first-level cache.
-constexpr std::size_t kFew = 128;
 
 std::size_t parents_of(std::size_t children) { return (children + kFan - 1) / kFan; }
 
@@ -69,35 +67,20 @@ SumTree::SumTree(std::size_t leaves, WithSmallest smallest)
   is_listed_.resize(levels_.front().count);
 }
 
-void SumTree::prefetch(std::span<const std::uint64_t> places) const {
-  constexpr std::size_t kLine = 64;
-  for (const std::uint64_t place : places) {
-    sharpwave::prefetch(leaves_ + stand(place));
-    const SumNode* const node = &levels_.front().nodes[place / (kFan * kFan)];
-    for (std::size_t at = 0; at < sizeof(SumNode); at += kLine) {
-      sharpwave::prefetch(reinterpret_cast<const std::byte*>(node) + at);
-    }
-  }
-}
-
-// Lines and the nodes above them a few at a time, so that they stay in the first-level cache; what
-// lies above is shared by more.
 void SumTree::set(std::span<const std::uint64_t> places, std::span<const float> values) {
   std::array<std::uint32_t, kList> list;  // NOLINT: filled below
-  std::size_t listed = 0;
-  for (std::size_t at = 0; at < places.size(); at += kFew) {
-    const std::size_t count = std::min(kFew, places.size() - at);
-    if (listed + count > kList) {
-      settle_nodes(std::span(list).first(listed));
-      listed = 0;
+  for (std::size_t at = 0; at < places.size(); at += kList) {
+    const auto some = places.subspan(at, std::min(kList, places.size() - at));
+    for (const std::uint64_t place : some) {
+      prefetch(leaves_ + stand(place));
+      prefetch(&levels_.front().nodes[place / (kFan * kFan)]);
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      leaves_[stand(places[at + i])] = values[at + i];
-      list[listed + i] = static_cast<std::uint32_t>(places[at + i] / kFan);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      leaves_[stand(some[i])] = values[at + i];
+      list[i] = static_cast<std::uint32_t>(some[i] / kFan);
     }
-    listed += settle_lines(std::span(list).subspan(listed, count));
+    settle(std::span(list).first(some.size()));
   }
-  settle_nodes(std::span(list).first(listed));
 }
 
 void SumTree::fill(std::span<const PlaceRange> ranges, float value) {
@@ -159,28 +142,19 @@ std::size_t SumTree::list_parents(std::span<std::uint32_t> list) {
   return listed;
 }
 
-std::size_t SumTree::settle_lines(std::span<std::uint32_t> list) {
+void SumTree::settle(std::span<std::uint32_t> list) {
   kernels_->sum_lines(leaves_, list.data(), list.size(), levels_.front().nodes);
   if (!smallest_.empty()) {
     kernels_->smallest(leaves_, list.data(), list.size(), smallest_.front());
   }
-  const std::size_t count = list_parents(list);
-  settle_level(0, list.first(count));
-  return count;
-}
-
-void SumTree::settle_nodes(std::span<std::uint32_t> list) {
-  for (std::size_t level = 1; level < levels_.size(); ++level) {
-    list = list.first(list_parents(list));
-    settle_level(level, list);
+  std::size_t count = list.size();
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    count = list_parents(list.first(count));
+    SumNode* const parents = level + 1 < levels_.size() ? levels_[level + 1].nodes : crown_;
+    kernels_->sum_nodes(levels_[level].nodes, list.data(), count, parents);
+    if (smallest_.empty()) continue;
+    kernels_->smallest(smallest_[level], list.data(), count, smallest_[level + 1]);
   }
-}
-
-void SumTree::settle_level(std::size_t level, std::span<const std::uint32_t> list) {
-  SumNode* const parents = level + 1 < levels_.size() ? levels_[level + 1].nodes : crown_;
-  kernels_->sum_nodes(levels_[level].nodes, list.data(), list.size(), parents);
-  if (smallest_.empty()) return;
-  kernels_->smallest(smallest_[level], list.data(), list.size(), smallest_[level + 1]);
 }
 
 }  // namespace sharpwave

@@ -47,8 +47,6 @@ class SumTree {
 
   // REQUIRES for all that follow: places below size(); values finite and not negative.
 
-  // Asks for what set() of these places touches.
-  void prefetch(std::span<const std::uint64_t> places) const;
   // Of equal places the last one counts.
   void set(std::span<const std::uint64_t> places, std::span<const float> values);
   void fill(std::span<const PlaceRange> ranges, float value);
@@ -79,12 +77,8 @@ class SumTree {
     std::size_t count;
   };
 
-  // Sums anew these lines and their parents, which it puts in place of the lines; returns how many.
-  std::size_t settle_lines(std::span<std::uint32_t> list);
-  // Sums anew what lies above these nodes of the lowest level. `list` is used up.
-  void settle_nodes(std::span<std::uint32_t> list);
-  void settle(std::span<std::uint32_t> list) { settle_nodes(list.first(settle_lines(list))); }
-  void settle_level(std::size_t level, std::span<const std::uint32_t> list);
+  // Sums anew what lies above these lines, level by level. `list` is used up.
+  void settle(std::span<std::uint32_t> list);
   // Each parent once, in place of the listed nodes; returns how many.
   std::size_t list_parents(std::span<std::uint32_t> list);
 
