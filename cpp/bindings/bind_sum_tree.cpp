@@ -11,6 +11,7 @@
 #include "methods.hpp"
 #include "sharpwave/error.hpp"
 #include "sharpwave/rng.hpp"
+#include "sharpwave/samplers/strata.hpp"
 #include "sharpwave/samplers/sum_tree.hpp"
 
 namespace sharpwave::bindings {
@@ -161,8 +162,11 @@ PyObject* py_draw(PyObject* self, PyObject* const* args, Py_ssize_t positional,
     if (!(tree.total() > 0)) {
       throw InvalidValue("draw: expected a place with a positive value, but every one is 0");
     }
-    tree.draw(rng, {reinterpret_cast<std::uint64_t*>(out.mutable_data()), count},
-              [](std::uint64_t) {});
+    std::vector<float> values(count);
+    std::vector<double> mass;
+    Strata strata(tree, {{reinterpret_cast<std::uint64_t*>(out.mutable_data()), count}, values},
+                  mass);
+    strata.draw_until(count, rng, [](std::uint64_t) {});
     return out.release().ptr();
   });
 }
@@ -183,8 +187,10 @@ PyObject* py_find(PyObject* self, PyObject* const* args, Py_ssize_t positional,
                          std::to_string(tree.total()) + ", which has to be positive");
     }
     auto out = make_array<std::int64_t>(wanted.size());
-    tree.find(wanted, {reinterpret_cast<std::uint64_t*>(out.mutable_data()), wanted.size()},
-              [](std::uint64_t) {});
+    const std::span places(reinterpret_cast<std::uint64_t*>(out.mutable_data()), wanted.size());
+    std::vector<float> values(wanted.size());
+    tree.descend(wanted, places);
+    tree.find_leaves(wanted, places, values);
     return out.release().ptr();
   });
 }

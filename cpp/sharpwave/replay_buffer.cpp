@@ -171,25 +171,43 @@ void ReplayBuffer::require_rows() const {
 }
 
 // Rows are copied a tile at a time, each as soon as the next ones are drawn.
-void ReplayBuffer::sample_uniform(const BatchLayout& layout, std::byte* block) {
+template <typename DrawUntil>
+void ReplayBuffer::copy_as_drawn(const BatchLayout& layout, std::byte* block,
+                                 DrawUntil draw_until) {
   const std::span<const std::uint64_t> rows = drawn_;
-  auto* const index = reinterpret_cast<std::int64_t*>(block + layout.index);
-  Uniform uniform(rng_, transitions_.rings());
-  std::size_t drawn = 0;
-  const auto draw_until = [&](std::size_t end) {
-    const std::size_t count = std::min(end, rows.size()) - drawn;
-    const Drawn out{std::span(drawn_).subspan(drawn, count), {index + drawn, count}};
-    gather_.with_prefetch([&](auto prefetch) { uniform.draw(out, prefetch); });
-    drawn += count;
-  };
   const std::size_t tile = Gather::tile_for(rows.size());
-  draw_until(Gather::kAhead);
+  draw_until(std::min(Gather::kAhead, rows.size()));
   for (std::size_t begin = 0; begin < rows.size(); begin += tile) {
-    draw_until(begin + tile + Gather::kAhead);
+    draw_until(std::min(begin + tile + Gather::kAhead, rows.size()));
     const std::size_t count = std::min(tile, rows.size() - begin);
     gather_.copy_hot(rows.subspan(begin, count), begin, {layout, block});
   }
   gather_.copy_cold(rows, {layout, block});
+}
+
+void ReplayBuffer::sample_uniform(const BatchLayout& layout, std::byte* block) {
+  auto* const index = reinterpret_cast<std::int64_t*>(block + layout.index);
+  Uniform uniform(rng_, transitions_.rings());
+  std::size_t drawn = 0;
+  copy_as_drawn(layout, block, [&](std::size_t end) {
+    if (drawn == end) return;
+    const std::size_t count = end - drawn;
+    const Drawn out{std::span(drawn_).subspan(drawn, count), {index + drawn, count}};
+    gather_.with_prefetch([&](auto prefetch) { uniform.draw(out, prefetch); });
+    drawn = end;
+  });
+}
+
+// What is drawn comes with its priority, which then becomes its weight.
+void ReplayBuffer::sample_prioritized(Prioritized& sampler, float beta, const BatchLayout& layout,
+                                      std::byte* block) {
+  const std::span weight(reinterpret_cast<float*>(block + layout.weight), layout.rows);
+  Strata strata = sampler.strata({drawn_, weight});
+  copy_as_drawn(layout, block, [&](std::size_t end) {
+    gather_.with_prefetch([&](auto prefetch) { strata.draw_until(end, rng_, prefetch); });
+  });
+  name(drawn_, reinterpret_cast<std::int64_t*>(block + layout.index));
+  sampler.weigh(beta, weight);
 }
 
 // Copies the rows of drawn_, which are on their way already.
@@ -204,8 +222,16 @@ void ReplayBuffer::copy(const BatchLayout& layout, std::byte* block) {
 }
 
 void ReplayBuffer::name(std::span<const std::uint64_t> places, std::int64_t* index) const {
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    index[i] = places[i] == Gather::kPadding ? -1 : transitions_.index_at(places[i]);
+  const auto name_by = [&](auto index_at) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      index[i] = places[i] == Gather::kPadding ? -1 : index_at(places[i]);
+    }
+  };
+  const std::span<const Ring> rings = transitions_.rings();
+  if (rings.size() == 1 && !rings.front().is_reservoir()) {
+    name_by([order = rings.front().order()](std::uint64_t place) { return order.time(place); });
+  } else {
+    name_by([this](std::uint64_t place) { return transitions_.index_at(place); });
   }
 }
 
@@ -248,11 +274,13 @@ Relabelled ReplayBuffer::sample(const Draws& draws, const BatchLayout& layout, s
   drawn_.resize(layout.rows);
   if (std::holds_alternative<UniformChoice>(sampler_)) {
     sample_uniform(layout, block);
+  } else if (auto* const prioritized = std::get_if<Prioritized>(&sampler_)) {
+    sample_prioritized(*prioritized, draws.beta, layout, block);
   } else {
     with_draw([&](auto draw) { draw(drawn_); });
     copy(layout, block);
+    if (layout.options.has_weight) weigh(draws, drawn_, layout, block);
   }
-  if (layout.options.has_weight) weigh(draws, drawn_, layout, block);
   return relabel(layout, block);
 }
 
@@ -355,6 +383,29 @@ std::span<const float> ReplayBuffer::errors_of(Values<std::int64_t> index, Value
   return errors_;
 }
 
+// Puts the places of those that are stored into drawn_, and their errors into priorities_; returns
+// how many there are.
+std::size_t ReplayBuffer::find_known(Values<std::int64_t> index, std::span<const float> errors) {
+  std::size_t known = 0;
+  const auto find = [&](auto place_of) {
+    for (std::size_t i = 0; i < index.rows; ++i) {
+      const std::int64_t name = index.data[i * index.steps];
+      const std::optional<std::uint64_t> place = place_of(name);
+      if (!place && !transitions_.was_given(name)) refuse_name(name);
+      drawn_[known] = place.value_or(0);
+      priorities_[known] = errors[i];
+      known += place.has_value() ? 1 : 0;
+    }
+  };
+  const std::span<const Ring> rings = transitions_.rings();
+  if (rings.size() == 1 && !rings.front().is_reservoir()) {
+    find([order = rings.front().order()](std::int64_t name) { return order.find(name); });
+  } else {
+    find([this](std::int64_t name) { return transitions_.place_of(name); });
+  }
+  return known;
+}
+
 void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> td_error) {
   const std::lock_guard lock(mutex_);
   if (!has_priorities_) {
@@ -366,15 +417,7 @@ void ReplayBuffer::update_priorities(Values<std::int64_t> index, Values<float> t
   check_finite(index, errors);
   drawn_.resize(index.rows);
   priorities_.resize(index.rows);
-  std::size_t known = 0;
-  for (std::size_t i = 0; i < index.rows; ++i) {
-    const std::int64_t first = index.data[i * index.steps];
-    if (!transitions_.was_given(first)) refuse_name(first);
-    const std::optional<std::uint64_t> place = transitions_.place_of(first);
-    drawn_[known] = place.value_or(0);
-    priorities_[known] = errors[i];
-    known += place.has_value() ? 1 : 0;
-  }
+  const std::size_t known = find_known(index, errors);
   const auto places = std::span<const std::uint64_t>(drawn_).first(known);
   const auto known_errors = std::span<const float>(priorities_).first(known);
   std::visit(

@@ -138,7 +138,11 @@ class ReplayBuffer {
   // Calls use(draw), where draw(places) fills places with what the sampler draws for this batch.
   template <typename Use>
   void with_draw(Use use);
+  template <typename DrawUntil>
+  void copy_as_drawn(const BatchLayout& layout, std::byte* block, DrawUntil draw_until);
   void sample_uniform(const BatchLayout& layout, std::byte* block);
+  void sample_prioritized(Prioritized& sampler, float beta, const BatchLayout& layout,
+                          std::byte* block);
   [[nodiscard]] Eligible eligible(const Sequences& sequences);
   void begin_sequences(const Sequences& sequences, std::span<std::uint64_t> begins);
   void name(std::span<const std::uint64_t> places, std::int64_t* index) const;
@@ -147,6 +151,7 @@ class ReplayBuffer {
              std::byte* block);
   Relabelled relabel(const BatchLayout& layout, std::byte* block);
   std::span<const float> errors_of(Values<std::int64_t> index, Values<float> td_error);
+  std::size_t find_known(Values<std::int64_t> index, std::span<const float> errors);
 
   // Immutable after construction.
   Schema schema_;

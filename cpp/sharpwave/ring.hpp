@@ -39,23 +39,39 @@ class Ring {
   // The time of the oldest row. REQUIRES: not a reservoir.
   [[nodiscard]] std::int64_t oldest() const { return count_ - static_cast<std::int64_t>(size_); }
 
+  // How a ring that is no reservoir names its rows: a copy for loops over a batch, which nothing
+  // else can point to, so that it stays in registers. Of a reservoir it says slots alone.
+  struct Order {
+    std::size_t capacity;
+    std::size_t first;    // the slot of the oldest row
+    std::int64_t oldest;  // its time
+    std::int64_t count;
+
+    [[nodiscard]] std::size_t slot(std::size_t age) const {
+      const std::size_t at = first + age;
+      return at < capacity ? at : at - capacity;
+    }
+    [[nodiscard]] std::int64_t time(std::size_t slot) const {
+      return oldest +
+             static_cast<std::int64_t>(slot < first ? slot + capacity - first : slot - first);
+    }
+    [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const {
+      if (time < oldest || time >= count) return std::nullopt;
+      return slot(static_cast<std::size_t>(time - oldest));
+    }
+  };
+  [[nodiscard]] Order order() const { return {capacity_, first_, oldest(), count_}; }
+
   // The slot of the `age`-th oldest row; in a reservoir, of some row, each once. REQUIRES: age <
   // size().
-  [[nodiscard]] std::size_t slot(std::size_t age) const {
-    const std::size_t at = first_ + age;
-    return at < capacity_ ? at : at - capacity_;
-  }
+  [[nodiscard]] std::size_t slot(std::size_t age) const { return order().slot(age); }
   // The time of the row in a slot. REQUIRES: a row is stored there.
   [[nodiscard]] std::int64_t time(std::size_t slot) const {
-    if (is_reservoir()) return times_[slot];
-    return oldest() +
-           static_cast<std::int64_t>(slot < first_ ? slot + capacity_ - first_ : slot - first_);
+    return is_reservoir() ? times_[slot] : order().time(slot);
   }
   // Where the row of this time lies, or nothing when it is not stored (any more).
   [[nodiscard]] std::optional<std::size_t> find(std::int64_t time) const {
-    if (is_reservoir()) return find_in_reservoir(time);
-    if (time < oldest() || time >= count_) return std::nullopt;
-    return slot(static_cast<std::size_t>(time - oldest()));
+    return is_reservoir() ? find_in_reservoir(time) : order().find(time);
   }
   // REQUIRES: a row of this time is stored.
   [[nodiscard]] std::size_t slot_of(std::int64_t time) const {

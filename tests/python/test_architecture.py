@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not CORE.is_dir(), reason="needs the source tree
 ROOMS = """
 error rng crc32c archive schema encode kernels/cpu memory table ring episode successor frame_stack
 transitions listing n_step sequence samplers/sampler samplers/eligible samplers/uniform samplers/without_replacement
-samplers/recency samplers/sum_tree samplers/prioritized samplers/ranking samplers/rank_prioritized
+samplers/recency samplers/sum_tree samplers/strata samplers/prioritized samplers/ranking samplers/rank_prioritized
 samplers/any_sampler stats batch gather columns step_ring hindsight replay_buffer prefetch checkpoint td q_table adam sum transpose mlp noisy_layer
 q_network exponential categorical dqn_step
 critics squashed_gaussian sac_step td3_step

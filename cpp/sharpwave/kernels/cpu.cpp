@@ -46,6 +46,7 @@ inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) { 
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #endif
+#define SHARPWAVE_AVX2 1
 namespace avx2 {
 constexpr const char* kName = "avx2";
 using Floats = __m256;
@@ -63,6 +64,7 @@ inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq")
 #endif
+#define SHARPWAVE_AVX512 1
 namespace avx512 {
 constexpr const char* kName = "avx512";
 using Floats = __m512;
@@ -71,6 +73,8 @@ inline Floats multiply_add(const Floats& a, const Floats& b, const Floats& c) {
 }
 #include "sharpwave/kernels/kernels.inl"
 }  // namespace avx512
+#undef SHARPWAVE_AVX512
+#undef SHARPWAVE_AVX2
 #ifdef __clang__
 #pragma clang attribute pop
 #else

@@ -115,9 +115,10 @@ struct Kernels {
                   std::size_t count);
   void (*descend_to_lines)(const SumNode* nodes, const float* leaves, std::uint64_t* at,
                            double* mass, std::size_t count);
-  // at[i] becomes the leaf of line at[i] in which mass[i] lies: one that is not zero.
-  void (*find_leaves)(const float* leaves, std::uint64_t* at, const double* mass,
-                      std::size_t count);
+  // at[i] becomes the leaf of line at[i] in which mass[i] lies, one that is not zero, and values[i]
+  // its value.
+  void (*find_leaves)(const float* leaves, std::uint64_t* at, const double* mass, std::size_t count,
+                      float* values);
 
   bool (*all_finite)(const float* values, std::size_t count);
   // The smallest positive value, or 0.
@@ -126,7 +127,7 @@ struct Kernels {
   // Priorities and weights, with a relative error below 1e-7; exact for exponents 0 and 1.
   // Returns the largest priority. No priority is infinite.
   float (*priorities)(const float* td_error, PriorityRule rule, std::size_t count, float* out);
-  // out = (smallest / priority)^beta; a priority of 0 has weight 0.
+  // out = (smallest / priority)^beta; a priority of 0 has weight 0. `out` may be `priority`.
   void (*weights)(const float* priority, float smallest, float beta, std::size_t count, float* out);
 
   void (*product)(const Product& product);

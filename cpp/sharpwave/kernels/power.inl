@@ -1,7 +1,7 @@
 // Powers of priorities, included by kernels.inl. Every operation is a correctly rounded one of
 // doubles or integers, in a fixed order, so all targets agree on every bit.
 
-// The functions are written for one number or for four.
+// The functions are written for one number or for as many as a vector has.
 template <typename To, typename From>
 To bits_as(const From& from) {
   static_assert(sizeof(To) == sizeof(From));
@@ -107,11 +107,11 @@ template <typename Function>
 void map_floats(const float* in, std::size_t count, float* out, Function function) {
 #ifdef SHARPWAVE_QUAD
   std::size_t i = 0;
-  for (; i + 4 <= count; i += 4) store_row(function(load_row(in + i)), out + i);
+  for (; i + kWide <= count; i += kWide) store_lanes(function(load_lanes(in + i)), out + i);
   if (i == count) return;
-  float rest[4] = {1, 1, 1, 1};
-  for (std::size_t k = 0; i + k < count; ++k) rest[k] = in[i + k];
-  store_row(function(load_row(rest)), rest);
+  float rest[kWide];
+  for (std::size_t k = 0; k < kWide; ++k) rest[k] = i + k < count ? in[i + k] : 1.0F;
+  store_lanes(function(load_lanes(rest)), rest);
   for (std::size_t k = 0; i + k < count; ++k) out[i + k] = rest[k];
 #else
   for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<float>(function(double{in[i]}));

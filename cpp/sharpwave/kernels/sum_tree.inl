@@ -22,10 +22,9 @@ Scan scan(const Value* square) {
 
 // The last child that begins at or before the mass: one that has mass of its own, or one behind the
 // last that has.
-inline std::size_t last_at_most(const Quad* before, double mass) {
-  const QuadCount count = at_most(before[0], mass) + at_most(before[1], mass) +
-                          at_most(before[2], mass) + at_most(before[3], mass);
-  return static_cast<std::size_t>(-(count[0] + count[1] + count[2] + count[3]) - 1);
+template <typename Square>
+std::size_t last_at_most(const Square* before, double mass) {
+  return count_at_most(before, mass) - 1;
 }
 
 inline void give_to_parent(SumNode* parents, std::uint32_t node, double total) {
@@ -56,9 +55,7 @@ inline void sum_nodes(SumNode* nodes, const std::uint32_t* list, std::size_t cou
 }
 
 inline void enter_child(const SumNode& node, std::uint64_t& at, double& mass) {
-  const Quad before[4] = {load_row(node.before), load_row(node.before + 4),
-                          load_row(node.before + 8), load_row(node.before + 12)};
-  const std::size_t child = last_at_most(before, mass);
+  const std::size_t child = last_at_most(node.before, mass);
   mass -= node.before[in_square(child)];
   at = at * 16 + child;
 }
@@ -87,12 +84,14 @@ inline std::size_t last_positive(const float* line) {
 }
 
 inline void find_leaves(const float* leaves, std::uint64_t* at, const double* mass,
-                        std::size_t count) {
+                        std::size_t count, float* values) {
   for (std::size_t i = 0; i < count; ++i) {
     const float* const line = leaves + 16 * at[i];
     const Scan sums = scan(line);
     const bool is_inside = mass[i] < sums.total;
-    at[i] = at[i] * 16 + (is_inside ? last_at_most(sums.before, mass[i]) : last_positive(line));
+    const std::size_t leaf = is_inside ? last_at_most(sums.before, mass[i]) : last_positive(line);
+    at[i] = at[i] * 16 + leaf;
+    values[i] = line[in_square(leaf)];
   }
 }
 

@@ -30,14 +30,6 @@ void check(const char* name, float value) {
                      std::to_string(value));
 }
 
-void check_finite(std::span<const float> td_error) {
-  if (kernels().all_finite(td_error.data(), td_error.size())) return;
-  std::size_t at = 0;
-  while (std::isfinite(td_error[at])) ++at;
-  throw InvalidValue("expected finite td_error, got " + std::to_string(td_error[at]) + " at " +
-                     std::to_string(at) + "; nothing was updated: look for the step that diverged");
-}
-
 }  // namespace
 
 Prioritized::Prioritized(std::size_t environments, std::size_t ring_capacity,
@@ -88,8 +80,13 @@ void Prioritized::check_drawable() const {
       "give a positive eps, or update some row with a td_error that is not 0");
 }
 
+Strata Prioritized::strata(const Strata::Out& out) {
+  settle();
+  check_drawable();
+  return {tree_, out, mass_};
+}
+
 void Prioritized::update(std::span<const std::uint64_t> places, std::span<const float> td_error) {
-  check_finite(td_error);
   settle();
   constexpr std::size_t kSome = 1024;
   std::array<float, kSome> priorities;  // NOLINT: filled below
@@ -102,18 +99,11 @@ void Prioritized::update(std::span<const std::uint64_t> places, std::span<const 
   }
 }
 
-void Prioritized::weigh(std::span<const std::uint64_t> places, float beta,
-                        std::span<float> weight) const {
-  tree_.get(places, weight);
+void Prioritized::weigh(float beta, std::span<float> priorities) const {
   const float smallest = options_.normalize == Normalize::kBuffer
                              ? tree_.smallest()
-                             : kernels().smallest_of(weight.data(), weight.size());
-  std::array<float, kTile> priorities;  // NOLINT: filled below
-  for (std::size_t at = 0; at < weight.size(); at += kTile) {
-    const auto some = weight.subspan(at, std::min(kTile, weight.size() - at));
-    std::copy(some.begin(), some.end(), priorities.begin());
-    kernels().weights(priorities.data(), smallest, beta, some.size(), some.data());
-  }
+                             : kernels().smallest_of(priorities.data(), priorities.size());
+  kernels().weights(priorities.data(), smallest, beta, priorities.size(), priorities.data());
 }
 
 void Prioritized::read(std::span<float> priorities) {

@@ -20,6 +20,7 @@
 #include "sharpwave/archive.hpp"
 #include "sharpwave/ring.hpp"
 #include "sharpwave/rng.hpp"
+#include "sharpwave/samplers/strata.hpp"
 #include "sharpwave/samplers/sum_tree.hpp"
 
 namespace sharpwave {
@@ -61,21 +62,28 @@ class Prioritized {
   // No row is stored any more. The largest priority is kept.
   void clear();
 
-  // Draws out.size() places, one in each of as many equal parts of the sum of priorities, and calls
-  // seen(place) as soon as each is known. THROWS InvalidValue when every priority is 0.
+  // Draws out.places.size() places, one in each of as many equal parts of the sum of priorities,
+  // with their priorities. One batch at a time. THROWS InvalidValue when every priority is 0.
+  Strata strata(const Strata::Out& out);
+
+  // The same at once: calls seen(place) as soon as each is known.
   template <typename Seen>
   void draw(Rng& rng, std::span<std::uint64_t> out, Seen seen) {
-    settle();
-    check_drawable();
-    tree_.draw(rng, out, seen);
+    priorities_.resize(out.size());
+    strata({out, priorities_}).draw_until(out.size(), rng, seen);
   }
 
-  // Of equal places the last one counts. THROWS InvalidValue for an error that is not finite.
+  // Of equal places the last one counts. REQUIRES: finite errors.
   void update(std::span<const std::uint64_t> places, std::span<const float> td_error);
 
-  // weight = (smallest priority / priority)^beta: what remains of (N * P)^-beta, divided by its
-  // maximum. REQUIRES: no row was added since the places were drawn.
-  void weigh(std::span<const std::uint64_t> places, float beta, std::span<float> weight) const;
+  // Priorities become weights, (smallest priority / priority)^beta: what remains of (N * P)^-beta,
+  // divided by its maximum.
+  void weigh(float beta, std::span<float> priorities) const;
+  // The same of places. REQUIRES: no row was added since they were drawn.
+  void weigh(std::span<const std::uint64_t> places, float beta, std::span<float> weight) const {
+    tree_.get(places, weight);
+    weigh(beta, weight);
+  }
 
   // The priorities of all places (0: no row) and the largest one given say all.
   void save(ArchiveWriter& to);
@@ -87,8 +95,6 @@ class Prioritized {
   void restore(std::span<const float> priorities, float largest);
 
  private:
-  static constexpr std::size_t kTile = 256;
-
   void begin_range(PlaceRange& pending, std::uint64_t place);
   // Gives pending rows their priority.
   void settle();
@@ -104,6 +110,8 @@ class Prioritized {
   std::vector<PlaceRange> pending_;
   std::vector<PlaceRange> broken_off_;
   bool has_pending_ = false;
+  std::vector<double> mass_;       // scratch: of draws on their way
+  std::vector<float> priorities_;  // scratch
 };
 
 }  // namespace sharpwave

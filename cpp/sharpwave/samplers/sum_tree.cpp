@@ -1,5 +1,6 @@
 #include "sharpwave/samplers/sum_tree.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -117,15 +118,6 @@ void SumTree::write(std::span<const float> leaves) {
     for (std::size_t i = 0; i < count; ++i) list[i] = static_cast<std::uint32_t>(at + i);
     settle(std::span(list).first(count));
   }
-}
-
-void SumTree::draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass) {
-  Rng own = rng;  // nothing else can point to a copy: it stays in registers
-  for (std::size_t i = 0; i < mass.size(); ++i) {
-    const double part = static_cast<double>(own.next() >> 11) * 0x1p-53;
-    mass[i] = (static_cast<double>(first + i) + part) * width;
-  }
-  rng = own;
 }
 
 void SumTree::descend(std::span<double> mass, std::span<std::uint64_t> lines) const {

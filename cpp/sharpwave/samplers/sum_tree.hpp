@@ -7,12 +7,10 @@
 // Threads: none; the owner locks. Ownership: owns its memory.
 // Invariants: (1) every sum is computed from what lies below it, never corrected by differences:
 //             total() depends on the leaves alone and not on how they came about;
-//             (2) find() never yields a leaf that is zero, whatever the rounding, while total() >
-//             0; (3) every platform finds the same leaves.
+//             (2) no leaf is found that is zero, whatever the rounding, while total() > 0; (3)
+//             every platform finds the same leaves.
 // Cost: docs/decisions/0008; 5.2 bytes a leaf.
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,7 +18,6 @@
 
 #include "sharpwave/kernels/cpu.hpp"
 #include "sharpwave/memory.hpp"
-#include "sharpwave/rng.hpp"
 
 namespace sharpwave {
 
@@ -59,39 +56,17 @@ class SumTree {
   void read(std::span<float> leaves) const;
   void write(std::span<const float> leaves);
 
-  // out[i] = the place whose leaf begins at or before mass[i] in the sum of all, and ends behind
-  // it. `mass` is used up. seen(place) is called as soon as a place is known.
-  // REQUIRES: 0 <= mass[i] <= total(), total() > 0.
-  template <typename Seen>
-  void find(std::span<double> mass, std::span<std::uint64_t> out, Seen seen) const {
-    for (std::size_t at = 0; at < out.size(); at += kTile) {
-      const std::size_t count = std::min(kTile, out.size() - at);
-      descend(mass.subspan(at, count), out.subspan(at, count));
-      for (std::size_t i = at; i < at + count; i += kNear) {
-        const auto near = out.subspan(i, std::min(kNear, at + count - i));
-        kernels_->find_leaves(leaves_, near.data(), &mass[i], near.size());
-        for (const std::uint64_t place : near) seen(place);
-      }
-    }
-  }
-
-  // Draws out.size() places, one in each of as many equal parts of the sum of all, and calls
-  // seen(place) as soon as each is known. REQUIRES: total() > 0.
-  template <typename Seen>
-  void draw(Rng& rng, std::span<std::uint64_t> out, Seen seen) const {
-    const double width = total() / static_cast<double>(out.size());
-    std::array<double, kTile> mass;  // NOLINT: filled below
-    for (std::size_t at = 0; at < out.size(); at += kTile) {
-      const std::size_t count = std::min(kTile, out.size() - at);
-      draw_strata(rng, at, width, std::span(mass).first(count));
-      find(std::span(mass).first(count), out.subspan(at, count), seen);
-    }
+  // lines[i] = the line of leaves in which mass[i] of the sum of all lies, which is asked for, and
+  // mass[i] what is left of it there. REQUIRES: 0 <= mass[i] <= total(), total() > 0.
+  void descend(std::span<double> mass, std::span<std::uint64_t> lines) const;
+  // at[i], a line, becomes the place whose leaf begins at or before mass[i] in it and ends behind
+  // it, and values[i] the leaf. REQUIRES: what descend() gave.
+  void find_leaves(std::span<const double> mass, std::span<std::uint64_t> at,
+                   std::span<float> values) const {
+    kernels_->find_leaves(leaves_, at.data(), mass.data(), at.size(), values.data());
   }
 
  private:
-  static constexpr std::size_t kTile = 256;  // as many descents are under way at once
-  static constexpr std::size_t kNear = 16;   // as many leaves are found before they are seen
-
   // Where the leaf of a place stands: its line is a square.
   static std::uint64_t stand(std::uint64_t place) {
     return (place & ~std::uint64_t{15}) | in_square(place & 15);
@@ -102,8 +77,6 @@ class SumTree {
     std::size_t count;
   };
 
-  static void draw_strata(Rng& rng, std::size_t first, double width, std::span<double> mass);
-  void descend(std::span<double> mass, std::span<std::uint64_t> lines) const;
   // Sums anew what lies above these lines, level by level. `list` is used up.
   void settle(std::span<std::uint32_t> list);
   // Each parent once, in place of the listed nodes; returns how many.

@@ -28,7 +28,8 @@ class Uniform {
   template <typename Seen>
   void draw(Drawn out, Seen seen) {
     if (rings_.size() == 1 && !rings_.front().is_reservoir()) {
-      draw_as(out, seen, [ring = rings_.front()](std::size_t k) { return named(ring, k); });
+      draw_as(out, seen,
+              [order = rings_.front().order()](std::size_t k) { return named(order, k); });
     } else {
       draw_as(out, seen, [this](std::size_t k) { return named(k); });
     }
@@ -41,8 +42,8 @@ class Uniform {
   };
 
   // One environment's `age`-th oldest row. REQUIRES: no reservoir.
-  static Named named(const Ring& ring, std::size_t age) {
-    return {ring.slot(age), ring.oldest() + static_cast<std::int64_t>(age)};
+  static Named named(const Ring::Order& order, std::size_t age) {
+    return {order.slot(age), order.oldest + static_cast<std::int64_t>(age)};
   }
 
   // The k-th row of all, counted by environment and then by age.
